@@ -80,6 +80,12 @@ pub struct Config {
     /// last byte. Default 10 s.
     pub pong_timeout: Duration,
     /// Longest time without a byte from the peer. `None`: no limit. Default `None`.
+    ///
+    /// Every byte counts, Pongs too. With a [`Self::ping_interval`], a peer that answers Pings is
+    /// therefore never idle, and a peer that does not is detected by [`Self::pong_timeout`]: set an
+    /// idle limit only without Pings. To detect a peer that is alive and sends no messages, use a
+    /// deadline of the application, for example `Cx::timer` on a reactor or `tokio::time::timeout`
+    /// around a receive, which is cancel safe.
     pub idle_timeout: Option<Duration>,
     /// Longest time for the close handshake, from the queueing of the Close to the end of the
     /// stream. After a failure, which the application learns at once, this is the time for the peer
@@ -205,7 +211,8 @@ setters!(Config {
 });
 
 /// A field of a configuration has a value that cannot work: of [`Config`],
-/// [`ChannelConfig`](crate::channels::ChannelConfig) or the options of a reactor. The text says
+/// [`ChannelConfig`](crate::channels::ChannelConfig), the options of a reactor, or the options to
+/// open or accept a channel. The text says
 /// which field of which type, what its value is, and what the value must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConfigError {

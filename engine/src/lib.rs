@@ -112,6 +112,7 @@ mod mux;
 mod payload;
 mod role;
 mod session;
+mod shown;
 mod time;
 
 #[cfg(feature = "std")]
@@ -208,7 +209,7 @@ pub mod channels {
 #[doc = include_str!("../ARCHITECTURE.md")]
 pub mod architecture {}
 
-/// Compiles the examples of the README.
+/// Compiles the examples of the README, and runs the client with its server.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

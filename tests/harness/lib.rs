@@ -27,7 +27,7 @@ pub mod streams;
 pub mod votes;
 pub mod wire;
 
-/// The programs of the guides compile.
+/// The programs of the guides compile. Programs with both ends run: they bind a free port and end.
 #[cfg(all(doctest, feature = "tokio", feature = "mio", feature = "axum"))]
 mod guides {
     #[doc = include_str!("../../docs/guides/axum.md")]

@@ -112,7 +112,8 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
 pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fallible<()> {
     let mut rng = Rng::new(seed);
     let url = format!("ws://{addr}/");
-    let session = ChannelSocket::client(&connector()?, &url, ChannelConfig::default()).await?;
+    let session =
+        ChannelSocket::connect_with(&connector()?, &url, ChannelConfig::default()).await?;
     for round in 0..1 + rng.below(4) as u64 {
         let mut open = Vec::new();
         for n in 0..1 + rng.below(3) as u64 {

@@ -1,7 +1,7 @@
 use tickwire::reactor::{
     ConnId, Cx, Ended, Handler, Opened, Outgoing, Reactor, ReactorOptions, Remote,
 };
-use tickwire::{Error, Message};
+use tickwire::{Error, Message, Stats};
 
 use crate::{Result, Urls, case_count, config};
 
@@ -101,7 +101,7 @@ impl Handler for Runner {
         }
     }
 
-    fn close(&mut self, token: u64, _id: ConnId, _ended: Ended) {
+    fn close(&mut self, token: u64, _id: ConnId, _ended: Ended, _: Stats) {
         // A failure is the expected result of many cases.
         self.next(token);
     }

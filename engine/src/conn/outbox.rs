@@ -12,7 +12,7 @@ use super::message::Kind;
 use super::prepared::PreparedMessage;
 use crate::buf::SendBuf;
 use crate::config::{Config, Flush};
-use crate::error::{CloseCode, Failure, SendError};
+use crate::error::{CloseCode, Deadline, Failure, SendError};
 use crate::frame::close::Body;
 use crate::frame::utf8::Utf8;
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
@@ -340,6 +340,9 @@ impl Outbox {
         let reason = match failure {
             Failure::Violation(v) => v.rule(),
             Failure::Limit(_) => "message too big",
+            // The code alone would look like a shutdown of this end.
+            Failure::Deadline(Deadline::Pong) => "no Pong in time",
+            Failure::Deadline(Deadline::Idle) => "idle for too long",
             _ => "",
         };
         // Every failure code may be sent, and every reason fits.

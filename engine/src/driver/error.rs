@@ -10,15 +10,15 @@ use std::time::Duration;
 use super::accept_fault::AcceptFault;
 use super::clock;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-use super::{channels::TimerError, handler::Ended, handler::TimersFull, remote::RemoteError};
+use super::{channels::TimerError, handler::Ended, remote::RemoteError, timers_full::TimersFull};
 #[cfg(feature = "tokio")]
 use super::{tokio::ChannelError, tokio::UniteError};
 use crate::config::ConfigError;
 use crate::error::{CloseCode, Deadline, End, Failure, Limit, SendError, Violation};
 use crate::handshake::{HandshakeError, HandshakeUsage, RetryAfter, UrlError};
 use crate::session::channels::{
-    ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode, OpenError, SUBPROTOCOL,
-    StartError, WireError,
+    ChannelFailure, ChannelSendError, ChannelViolation, OpenError, SUBPROTOCOL, StartError,
+    WireError,
 };
 
 use super::tune::TuneError;
@@ -149,11 +149,11 @@ impl Error {
     /// | a send queue is full; there are too many channels, timers or commands | yes |
     /// | a closing handshake | as [`End::is_transient`] |
     /// | a send after the connection has closed: `end()` of the connection has the cause, and [`End::is_transient`] says whether to connect again | no |
-    /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
+    /// | the peer ended or drained the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
     /// | the same, with PROTOCOL, FLOW, SIZE or a code of the application | no |
     /// | the peer rejected a channel without processing it | yes |
-    /// | this end ended the channels, the channel or the half of the channel, or stops the reactor | no |
-    /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large | no |
+    /// | this end ended or drained the channels, ended the channel or its half, or stops the reactor | no |
+    /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large, a channel on which only the peer sends | no |
     ///
     /// Only the application knows the meaning of its own error codes.
     #[must_use]
@@ -165,34 +165,11 @@ impl Error {
             Self::Failed(e) => e.is_transient(),
             Self::Closed { code, by_peer } => closed(*code, *by_peer).is_transient(),
             Self::Send(e) => send_is_transient(*e),
-            Self::ChannelsFailed(e) => channels_are_transient(*e),
-            Self::ChannelSend(e) => match e {
-                ChannelSendError::WouldBlock => true,
-                ChannelSendError::Stopped(code) => code_is_transient(*code),
-                ChannelSendError::Closed(failure) => channels_are_transient(*failure),
-                ChannelSendError::TooLarge { .. }
-                | ChannelSendError::Finished
-                | ChannelSendError::UnknownChannel
-                | ChannelSendError::WrongMode
-                | ChannelSendError::BadRun => false,
-            },
-            Self::ChannelOpen(e) => match e {
-                OpenError::TooMany => true,
-                OpenError::Draining(_) => true,
-                OpenError::Closed(failure) => channels_are_transient(*failure),
-                OpenError::Options(_) | OpenError::UnknownChannel => false,
-            },
+            Self::ChannelsFailed(e) => e.is_transient(),
+            Self::ChannelSend(e) => e.is_transient(),
+            Self::ChannelOpen(e) => e.is_transient(),
             #[cfg(feature = "tokio")]
-            Self::Channel(e) => match e {
-                ChannelError::Rejected {
-                    code, unprocessed, ..
-                } => *unprocessed || code_is_transient(*code),
-                ChannelError::Aborted(code) | ChannelError::Evicted(code) => {
-                    code_is_transient(*code)
-                }
-                ChannelError::NotReceiving => false,
-                ChannelError::Failed(failure) => channels_are_transient(*failure),
-            },
+            Self::Channel(e) => e.is_transient(),
             #[cfg(any(feature = "mio", feature = "tokio"))]
             Self::Remote(e) => match e {
                 RemoteError::Full => true,
@@ -297,7 +274,7 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
         | E::Version
         | E::Key
         | E::Origin
-        | E::OriginNotAllowed
+        | E::OriginNotAllowed(_)
         | E::Subprotocol
         | E::AcceptMismatch
         | E::SubprotocolNotRequested
@@ -319,28 +296,6 @@ fn send_is_transient(error: SendError) -> bool {
         | SendError::MessageOpen
         | SendError::InvalidUtf8 { .. } => false,
     }
-}
-
-fn channels_are_transient(failure: ChannelFailure) -> bool {
-    match failure {
-        ChannelFailure::Peer(code) => code_is_transient(code),
-        ChannelFailure::Idle | ChannelFailure::Lost(_) | ChannelFailure::Drained { .. } => true,
-        ChannelFailure::Violation(_) | ChannelFailure::Local(_) => false,
-    }
-}
-
-/// Whether a later attempt can succeed after the peer sent this code.
-fn code_is_transient(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::NO_ERROR
-            | ErrorCode::LIMIT
-            | ErrorCode::CALM
-            | ErrorCode::STALLED
-            | ErrorCode::REFUSED
-            | ErrorCode::TIMEOUT
-            | ErrorCode::INTERNAL
-    )
 }
 
 /// The error of the operating system inside an error of [`with_context`].

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::line::Line;
 use super::parts::Parts;
 use super::socket::{PeerAddr, Socket};
+use super::timers_full::TimersFull;
 use super::transport::Transport;
 use super::tune::TuneReport;
 use crate::agreed::Agreed;
@@ -249,8 +250,10 @@ pub trait Handler: Sized {
     /// After a failure, this is called as soon as all earlier messages were delivered; the reactor
     /// then sends a Close and closes the socket, within `close_timeout`. After a closing handshake,
     /// this is called when the handshake is complete and the socket is closed.
-    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended) {
-        let _ = (conn, id, ended);
+    ///
+    /// `stats` are the final counts of messages and bytes of the connection.
+    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, stats: Stats) {
+        let _ = (conn, id, ended, stats);
     }
 
     /// [`Cx::detach`] has removed the connection from the reactor. Called instead of `close`.
@@ -265,6 +268,11 @@ pub trait Handler: Sized {
     }
 
     /// A command that another thread sent with [`Remote::command`](crate::reactor::Remote::command).
+    ///
+    /// The [`Hub`] reaches the outbox, the statistics and the timers of every connection, but not
+    /// its [`Self::Conn`] or address. Keep what commands need in the handler itself, by [`ConnId`]:
+    /// insert it in [`Self::open`], which gets the address, and remove it in [`Self::close`] and
+    /// [`Self::detached`]. Or set a timer with [`Hub::timer`], whose callback has the `Conn`.
     fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
         let _ = (hub, command);
     }
@@ -302,6 +310,9 @@ pub struct Hub<'a> {
     pub(super) now: Timestamp,
     pub(super) stop: &'a mut bool,
     pub(super) calls: &'a mut Calls,
+    /// The connection of the current callback, which is taken out of `links`; its statistics when
+    /// the turn began. `None` in a callback for a command.
+    pub(super) current: Option<(ConnId, Stats)>,
 }
 
 /// Counts of the calls that a reactor has made to the operating system, or to the runtime.
@@ -324,6 +335,8 @@ pub(super) trait Links {
     /// per connection, at most a minute ahead, so that they do not count against `TIMERS_MAX`.
     fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
+    /// The statistics of a connection for which [`Self::outbox`] returns `Some`.
+    fn stats(&self, id: ConnId) -> Option<Stats>;
     /// The first connection at this index or above for which [`Self::outbox`] returns `Some`.
     fn next_open(&self, index: u32) -> Option<ConnId>;
 }
@@ -350,14 +363,41 @@ impl Hub<'_> {
         self.links.open()
     }
 
-    /// The ids of all open connections except that of the current callback, in no particular order.
-    /// These are the connections for which [`Self::outbox`] returns `Some`. Connections open and end
-    /// only between callbacks, so the list is exact while the hub is borrowed. The time is
-    /// proportional to the largest number of connections that the reactor has had at once. Does not
-    /// allocate.
+    /// The ids of all open connections, including that of the current callback, in no particular
+    /// order. [`Self::outbox`] returns `Some` for all of them but that of the current callback.
+    /// Connections open and end only between callbacks, so the list is exact while the hub is
+    /// borrowed. The time is proportional to the largest number of connections that the reactor has
+    /// had at once. Does not allocate.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        let current = self.current.map(|(id, _)| id);
         let next = |index| self.links.next_open(index);
-        std::iter::successors(next(0), move |id| next(id.index + 1))
+        let others = std::iter::successors(next(0), move |id| next(id.index + 1));
+        current.into_iter().chain(others)
+    }
+
+    /// Counts of messages and bytes of a connection; `None` if the connection has ended. For the
+    /// connection of the current callback the counts are those of [`Cx::stats`].
+    #[must_use]
+    pub fn stats(&self, id: ConnId) -> Option<Stats> {
+        match self.current {
+            Some((current, stats)) if current == id => Some(stats),
+            _ => self.links.stats(id),
+        }
+    }
+
+    /// Sets a timer of a connection, as [`Cx::timer`]: [`Handler::timer`] is called with that
+    /// connection's state, which a command cannot reach. Sets no timer if the connection has ended.
+    ///
+    /// # Errors
+    /// [`TimersFull`]: the timer is not set.
+    pub fn timer(&mut self, id: ConnId, after: Duration, token: u64) -> Result<(), TimersFull> {
+        if self.stats(id).is_none() {
+            return Ok(());
+        }
+        // After the time of this turn: else a timer that sets itself again would keep the turn
+        // from ending.
+        let at = self.now.after(after.max(Duration::from_nanos(1)));
+        self.links.timer(id, at, token)
     }
 
     /// When this turn began.
@@ -503,10 +543,7 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// [`TimersFull`]: the timer is not set.
     pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimersFull> {
-        // After the time of this turn: else a timer that sets itself again would keep the turn
-        // from ending.
-        let at = self.hub.now.after(after.max(Duration::from_nanos(1)));
-        self.hub.links.timer(self.id, at, token)
+        self.hub.timer(self.id, after, token)
     }
 
     /// The round-trip time of the last Ping of the keepalive; `None` before the first Pong.
@@ -532,26 +569,6 @@ impl<'a> Cx<'a> {
         &mut self.hub
     }
 }
-
-/// The maximum number of application timers on one reactor; they use at most 32 MiB. A timer of a
-/// closed connection counts until it is due.
-pub const TIMERS_MAX: usize = 1 << 20;
-
-/// The reactor holds [`TIMERS_MAX`] timers of the application. Wait until some have fired, and set
-/// one timer per purpose.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimersFull;
-
-impl std::fmt::Display for TimersFull {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the reactor already holds {TIMERS_MAX} timers: wait until some have fired, and set one timer per purpose"
-        )
-    }
-}
-
-impl std::error::Error for TimersFull {}
 
 /// The state of a connection between the reactor and the application, across turns.
 #[derive(Default, Debug)]

@@ -20,6 +20,8 @@ mod remote;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod socket;
 #[cfg(any(feature = "mio", feature = "tokio"))]
+mod timers_full;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 mod transport;
 mod tune;
 
@@ -44,9 +46,7 @@ pub use channels::{
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use handler::{
-    Calls, ConnId, Cx, Ended, Handler, Hub, Opened, TIMERS_MAX, TimersFull, Verdict,
-};
+pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
@@ -60,6 +60,8 @@ pub use reactor::{Reactor, Reactors, ReactorsOptions, Share};
 pub use remote::{COMMANDS_MAX, Outgoing, Remote, RemoteError};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use socket::{PeerAddr, Socket};
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use timers_full::{TIMERS_MAX, TimersFull};
 pub use tune::{
     KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,

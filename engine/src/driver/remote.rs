@@ -18,10 +18,10 @@ use super::handler::ConnId;
 use super::parts::Parts;
 use super::socket::{PeerAddr, Socket};
 use crate::config::Config;
-use crate::conn::CLOSE_REASON_BYTES_MAX;
-use crate::conn::PreparedMessage;
+use crate::conn::{CLOSE_REASON_BYTES_MAX, PreparedMessage, Utf8Bytes};
 use crate::error::{CloseCode, SendError};
 use crate::handshake::{ClientOptions, Url};
+use crate::payload::BinaryPayload;
 
 /// The capacity of a reactor's command queue, in commands. The reactor empties the queue between
 /// two turns, so the capacity limits a burst of commands.
@@ -40,6 +40,7 @@ pub(crate) enum Command<C> {
 
 pub(crate) enum Payload {
     Binary(Bytes),
+    Text(Utf8Bytes),
     Prepared(PreparedMessage),
 }
 
@@ -362,15 +363,34 @@ impl<C> Remote<C> {
     }
 
     /// Sends a binary message on a connection of the reactor. If the connection cannot queue it, the
-    /// reactor calls [`Handler::undelivered`](crate::reactor::Handler::undelivered). To send text,
-    /// pass a [`PreparedMessage::text`] to [`Self::send_prepared`].
+    /// reactor calls [`Handler::undelivered`](crate::reactor::Handler::undelivered).
     ///
     /// # Errors
     /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the message returned.
-    pub fn send(&self, id: ConnId, message: Bytes) -> Result<(), (RemoteError, Bytes)> {
+    pub fn send(
+        &self,
+        id: ConnId,
+        message: impl BinaryPayload + Into<Bytes>,
+    ) -> Result<(), (RemoteError, Bytes)> {
+        let message = message.into();
         let payload = Payload::Binary(message.clone());
         self.push(Command::Send(id, payload))
             .map_err(|(e, _)| (e, message))
+    }
+
+    /// Sends a text message on a connection of the reactor, as [`Self::send`].
+    ///
+    /// # Errors
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the text returned.
+    pub fn send_text(
+        &self,
+        id: ConnId,
+        text: impl Into<Utf8Bytes>,
+    ) -> Result<(), (RemoteError, Utf8Bytes)> {
+        let text = text.into();
+        let payload = Payload::Text(text.clone());
+        self.push(Command::Send(id, payload))
+            .map_err(|(e, _)| (e, text))
     }
 
     /// Sends a prepared message on a connection of the reactor, as [`Self::send`].

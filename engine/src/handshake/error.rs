@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::refusal::Refusal;
@@ -77,21 +78,25 @@ pub enum HandshakeError {
     Key,
     /// `Origin` has bytes other than visible ASCII and space (RFC 6454 section 7).
     Origin,
-    /// The server does not allow pages of this origin (RFC 6455 section 10.2).
-    OriginNotAllowed,
+    /// The server does not allow pages of this origin (RFC 6455 section 10.2). The origin is as
+    /// received, at most its first [`Origins::SHOWN_BYTES_MAX`](super::Origins::SHOWN_BYTES_MAX)
+    /// bytes.
+    OriginNotAllowed(String),
     /// `Sec-WebSocket-Protocol` lists a name that is not a token (RFC 6455 section 4.1).
     Subprotocol,
     /// The server did not answer 101. [`Response::kind`] classifies the answer, and
-    /// [`Response::content`] has its content. If the content is text, the error text includes its
-    /// first 512 bytes on one line, with control characters escaped. Redirects are not followed and
+    /// [`Response::content`] has its content. If the content is text and the status is not 2xx, the
+    /// error text includes its first 512 bytes on one line, with control characters escaped. A 2xx
+    /// is the page of another path, so its content is left out. Redirects are not followed and
     /// credentials not sent automatically: both are up to the application.
     Refused(Box<Response>),
     /// `Sec-WebSocket-Accept` does not match the key of the request (RFC 6455 section 4.1).
     AcceptMismatch,
     /// The server chose a sub-protocol that was not offered (RFC 6455 section 4.1).
     SubprotocolNotRequested,
-    /// The client does not offer the sub-protocol that the server requires.
-    SubprotocolNeeded(&'static str),
+    /// The client offers none of the sub-protocols that the server requires. Contains those of the
+    /// server, in order of preference.
+    SubprotocolNeeded(Vec<String>),
     /// The server accepted the WebSocket without the sub-protocol that the client requires. The
     /// connection is closed with 1002.
     SubprotocolNotAgreed {
@@ -124,6 +129,9 @@ pub enum HandshakeUsage {
     ReservedHeader(String),
     /// The origin is empty, or has bytes other than visible ASCII and space.
     Origin,
+    /// An entry of [`Origins`](super::Origins) is not an origin as a browser sends it, so that it
+    /// would match no request.
+    ListedOrigin(String),
     /// The host is not `host` or `host:port`.
     Host(String),
     /// The target does not begin with `/`, has a byte that must be percent-encoded, has a `%`
@@ -153,7 +161,7 @@ impl HandshakeError {
             Self::TargetTooLong { .. } => 414,
             Self::MethodUnknown => 501,
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => 431,
-            Self::OriginNotAllowed => 403,
+            Self::OriginNotAllowed(_) => 403,
             Self::Method => 405,
             Self::HttpVersion | Self::Http2 => 505,
             Self::Upgrade | Self::Version => 426,
@@ -197,15 +205,18 @@ impl HandshakeError {
             Self::Version => "Sec-WebSocket-Version must be 13",
             Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",
             Self::Origin => "Origin must be visible ASCII",
-            Self::OriginNotAllowed => "the server does not allow pages of this origin",
+            Self::OriginNotAllowed(_) => "the server does not allow pages of this origin",
             Self::Subprotocol => "Sec-WebSocket-Protocol must list tokens",
+            Self::Refused(response) if is_success(response.status()) => {
+                "the server did not upgrade: it has a page at this path"
+            }
             Self::Refused(_) => "the server refused",
             Self::AcceptMismatch => {
                 "the server's Sec-WebSocket-Accept must match the key of the request"
             }
             Self::SubprotocolNotRequested => "the server chose a sub-protocol that was not offered",
             Self::SubprotocolNeeded(_) => {
-                "the client does not offer the sub-protocol that the server requires"
+                "the client does not offer a sub-protocol that the server requires"
             }
             Self::SubprotocolNotAgreed { .. } => {
                 "the WebSocket was opened without the sub-protocol that the client requires"
@@ -227,26 +238,31 @@ impl fmt::Display for HandshakeError {
                 write!(f, " (more than {max} bytes)")
             }
             Self::TooManyHeaders { max } => write!(f, " (more than {max})"),
-            Self::MissingHeader(name)
-            | Self::DuplicateHeader(name)
-            | Self::SubprotocolNeeded(name) => write!(f, " ({name})"),
+            Self::MissingHeader(name) | Self::DuplicateHeader(name) => write!(f, " ({name})"),
+            Self::OriginNotAllowed(origin) => write!(f, " ({origin:?})"),
+            Self::SubprotocolNeeded(names) => write!(f, " ({})", names.join(", ")),
             Self::SubprotocolNotAgreed { needed, agreed } => {
-                write!(f, ": the server answered 101 and chose ")?;
+                write!(f, ": the server chose ")?;
                 match agreed {
                     Some(agreed) => write!(f, "{agreed:?}")?,
                     None => f.write_str("none")?,
                 }
                 write!(
                     f,
-                    "; offer {needed}, and connect to a server and path that support it, or use a connection without channels"
+                    " instead of {needed}; connect to a server and path that support {needed} (a reactor offers it with Outgoing::channels), or use a connection without channels"
                 )
             }
             Self::HeadMethod(error) if **error != Self::Upgrade => write!(f, ": {error}"),
             Self::Refused(response) => {
-                write!(f, ": {}", response.status())?;
+                let success = is_success(response.status());
+                f.write_str(if success { " (" } else { ": " })?;
+                write!(f, "{}", response.status())?;
                 match response.shown_reason().as_str() {
                     "" => {}
                     reason => write!(f, " {reason}")?,
+                }
+                if success {
+                    return f.write_str("): check the path of the URL");
                 }
                 match response.shown_content() {
                     Some(content) => write!(f, ": {content}"),
@@ -256,6 +272,11 @@ impl fmt::Display for HandshakeError {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the status says that the request was served (RFC 9110 section 15.3).
+const fn is_success(status: u16) -> bool {
+    matches!(status, 200..=299)
 }
 
 impl fmt::Display for HandshakeUsage {
@@ -285,6 +306,10 @@ impl fmt::Display for HandshakeUsage {
                 "header {name:?} is written by the handshake: leave it out, or use the option for it"
             ),
             Self::Origin => f.write_str("the origin must be visible ASCII, for example https://example.com"),
+            Self::ListedOrigin(listed) => write!(
+                f,
+                "{listed:?} is not an origin: list scheme://host or scheme://host:port of the page, for example https://app.example.com, without a path, a wildcard or a user; the scheme is http or https, not ws or wss; to allow every origin, do not check origins"
+            ),
             Self::Host(host) => write!(
                 f,
                 "{host:?} is not a host: use host or host:port, with an IPv6 address in brackets"

@@ -11,10 +11,7 @@ use super::head::{Head, HeadLimits, Span, first_line, unfolded};
 use super::syntax::{decimal, http_version, is_plain_value, split_once};
 use crate::agreed::Agreed;
 use crate::role::Role;
-
-/// The maximum number of content bytes in an error text: enough for a sentence or a small JSON
-/// object, and short enough for one line of a log.
-const SHOWN_BYTES_MAX: usize = 512;
+use crate::shown::{push_printable, shown};
 
 /// The answer of a server to an opening handshake.
 #[derive(Clone, PartialEq, Eq)]
@@ -197,7 +194,7 @@ impl Response {
         self.status
     }
 
-    /// The first [`SHOWN_BYTES_MAX`] bytes of [`Self::content`] as one line of text. Invalid UTF-8
+    /// The beginning of [`Self::content`] as one line of text. Invalid UTF-8
     /// is replaced, and unprintable characters are escaped. `None` for empty content, for compressed
     /// content, and for a media type that is not text.
     pub(super) fn shown_content(&self) -> Option<String> {
@@ -206,24 +203,7 @@ impl Response {
         if content.is_empty() || is_compressed || !self.header("Content-Type").is_none_or(is_text) {
             return None;
         }
-        let (shown, rest) = content
-            .split_at_checked(SHOWN_BYTES_MAX)
-            .unwrap_or((content, &[]));
-        let mut line = String::new();
-        let mut chunks = shown.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            push_printable(&mut line, chunk.valid());
-            // The cut at the end may lie inside a character.
-            let is_last = chunks.peek().is_none() && !rest.is_empty();
-            let cut = is_last && is_incomplete(chunk.invalid());
-            if !chunk.invalid().is_empty() && !cut {
-                line.push(char::REPLACEMENT_CHARACTER);
-            }
-        }
-        if !rest.is_empty() {
-            line.push_str("...");
-        }
-        Some(line)
+        Some(shown(content))
     }
 
     /// [`Self::reason`], with what cannot be printed escaped.
@@ -282,22 +262,6 @@ impl fmt::Debug for Response {
             .field("content_bytes", &self.content.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Appends `text`, with what cannot be printed escaped: an error must not control the terminal or
-/// break the line of a log.
-fn push_printable(line: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '"' | '\'' | '\\' => line.push(c),
-            c => line.extend(c.escape_debug()),
-        }
-    }
-}
-
-/// Whether `bytes` are the beginning of a character.
-fn is_incomplete(bytes: &[u8]) -> bool {
-    core::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
 }
 
 /// Whether people can read content of this `Content-Type`: `text/plain`, `application/problem+json`.

@@ -347,15 +347,23 @@ impl Request {
         ours.find(|name| self.subprotocols().any(|offered| offered == name.as_ref()))
     }
 
-    /// Whether the client offers the sub-protocol, without which the connection is of no use.
+    /// As [`Self::choose_subprotocol`], for a server that does not serve a client without one of
+    /// `ours`.
     ///
     /// # Errors
-    /// [`HandshakeError::SubprotocolNeeded`], whose answer is 400.
-    pub fn require_subprotocol(&self, name: &'static str) -> Result<(), HandshakeError> {
-        match self.choose_subprotocol([name]) {
-            Some(_) => Ok(()),
-            None => Err(HandshakeError::SubprotocolNeeded(name)),
+    /// [`HandshakeError::SubprotocolNeeded`], whose answer is 400 and lists `ours`.
+    pub fn require_subprotocol<N: AsRef<str>>(
+        &self,
+        ours: impl IntoIterator<Item = N>,
+    ) -> Result<N, HandshakeError> {
+        let mut missing = Vec::new();
+        for name in ours {
+            if self.subprotocols().any(|offered| offered == name.as_ref()) {
+                return Ok(name);
+            }
+            missing.push(name.as_ref().into());
         }
+        Err(HandshakeError::SubprotocolNeeded(missing))
     }
 
     /// The offered sub-protocols in the order of preference of the client, across all

@@ -30,8 +30,23 @@ pub struct ChannelConfig {
     /// priority waits for a record of low priority that is being sent. 1 KiB to 1 MiB; default
     /// 16,448: a message of 16 KiB with its header.
     pub record_bytes_max: u32,
-    /// Bytes of the largest message on any channel; a channel can have a lower limit. Default 1
-    /// MiB.
+    /// Bytes of the largest message on any channel that this end receives. Default 1 MiB. The
+    /// window of a channel allows less by default: a message must fit the part of the window that
+    /// is always free.
+    ///
+    /// | window | largest message | if credit counts messages |
+    /// |--:|--:|--:|
+    /// | 16 KiB ([`Self::untrusted_internet`]) | 12,033 bytes | 1,920 bytes |
+    /// | 64 KiB (default) | 32,193 bytes | 8,000 bytes |
+    /// | 256 KiB | 128,961 bytes | 32,192 bytes |
+    /// | 1 MiB | 516,161 bytes | 128,960 bytes |
+    ///
+    /// The window is [`Self::channel_window_bytes`], with the default records and frame overhead;
+    /// conflated channels count messages by default. Larger messages must be cut up, or the window
+    /// and the largest message of a channel raised together, with
+    /// [`AcceptOptions::window`](super::AcceptOptions::window) and
+    /// [`AcceptOptions::message_bytes_max`](super::AcceptOptions::message_bytes_max), or the
+    /// methods of the same names of [`OpenOptions`](super::OpenOptions), up to this limit.
     pub message_bytes_max: u32,
     /// Channels opened by the peer that may be open at once. Default 1,024.
     pub channels_max: u32,
@@ -41,7 +56,8 @@ pub struct ChannelConfig {
     /// 2^20; default 4,096.
     pub aliases_max: u32,
     /// Default receive window of a channel: bytes that the peer may have in flight and unread.
-    /// Windows are not shared between channels. Default 64 KiB.
+    /// Windows are not shared between channels. The window bounds the largest message: see the
+    /// table at [`Self::message_bytes_max`]. Default 64 KiB.
     pub channel_window_bytes: u32,
     /// Bytes up to which auto-tuning may enlarge a channel's window, within
     /// [`Self::window_growth_bytes_max`]. Default 4 MiB.
@@ -65,8 +81,10 @@ pub struct ChannelConfig {
     /// lower than what [`Self::receive_budget_bytes`] computes. A channel whose window does not fit
     /// is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default none.
     pub receive_bytes_max: Option<u64>,
-    /// Bytes of topic and metadata together of a channel that the peer opens; a channel with more
-    /// is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default 1 KiB.
+    /// Bytes of topic and metadata together when a channel is opened, by either end, and bytes of
+    /// the metadata in this end's answer. A channel of the peer with more is refused with
+    /// [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT); opening, accepting or rejecting with more
+    /// fails with [`OpenError::Options`](super::OpenError). Default 1 KiB.
     pub metadata_bytes_max: u32,
     /// Time limit from one fragment of a message to the next. At the sender, 256 KiB of channels
     /// with higher priority may go first. A fragment shorter than a quarter of a record (or of the
@@ -120,7 +138,7 @@ const WINDOW_BYTES_MAX: u32 = 1 << 30;
 impl ChannelConfig {
     /// Limits for unknown peers: 16 channels of 16 KiB, and at most 1.25 MiB of unread messages,
     /// whatever the peer does. Messages are at most 12,033 bytes on a channel with the default
-    /// window.
+    /// window, and 1,920 bytes if its credit counts messages.
     ///
     /// ```
     /// use tickwire::channels::ChannelConfig;

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::wire::WireError;
+use crate::config::ConfigError;
 use crate::error::End;
 
 /// The reason why a channel or a connection ended. Codes from 16 on belong to the application.
@@ -32,13 +33,30 @@ impl ErrorCode {
     pub const TIMEOUT: Self = Self(8);
     /// An internal error of the sender of this code.
     pub const INTERNAL: Self = Self(9);
-    /// The first code of the application.
+    /// The first code of the application. A GOAWAY with `NO_ERROR` or a code of the application is a
+    /// drain for the peer, also if it comes from `abort` (rule R59): the peer reports
+    /// [`ChannelFailure::Drained`], with [`DrainEnd::Incomplete`] if channels were open. `abort` with
+    /// [`Self::INTERNAL`], for instance, is reported as [`ChannelFailure::Peer`].
     pub const APPLICATION: Self = Self(16);
 
     /// The WebSocket close code: 4000 + code, at most 4999.
     #[must_use]
     pub fn close_code(self) -> u16 {
         4000 + u16::try_from(self.0).unwrap_or(999).min(999)
+    }
+
+    /// Whether a later attempt can succeed after the peer sent this code.
+    pub(crate) const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::NO_ERROR
+                | Self::LIMIT
+                | Self::CALM
+                | Self::STALLED
+                | Self::REFUSED
+                | Self::TIMEOUT
+                | Self::INTERNAL
+        )
     }
 
     fn name(self) -> Option<&'static str> {
@@ -189,7 +207,7 @@ pub enum ChannelFailure {
     Peer(ErrorCode),
     /// This end ended the connection with this code.
     Local(ErrorCode),
-    /// The connection was closed gracefully: GOAWAY without an error, then Close (rule R59).
+    /// The connection ended with a GOAWAY without an error, then Close (rule R59).
     Drained {
         /// The peer started the drain: its GOAWAY came before this end sent one.
         by_peer: bool,
@@ -211,11 +229,13 @@ pub enum ChannelFailure {
 pub enum DrainEnd {
     /// No channel was left.
     Complete,
-    /// The time limit of the drain passed while channels were open. Their unfinished messages are
+    /// Channels were still open when the connection was closed: the time of the drain was over, or
+    /// the end that began the drain aborted the connection with `NO_ERROR` or a code of the
+    /// application. The wire does not tell these apart (rule R59). Unfinished messages are
     /// incomplete.
-    TimeOver,
+    Incomplete,
     /// The program that drained ends and gives channels no time: the WebSocket is closed with 1001
-    /// (RFC 6455 section 7.4.1).
+    /// (RFC 6455 section 7.4.1). A peer that has no channel open reports [`Self::Complete`].
     GoingAway,
     /// The WebSocket was lost before it was closed.
     Lost,
@@ -235,44 +255,97 @@ impl ChannelFailure {
     }
 }
 
-impl fmt::Display for ChannelFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ChannelFailure {
+    /// Whether a new connection can succeed later; the table of
+    /// [`Error::is_transient`](crate::Error::is_transient) says when.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
         match self {
-            Self::Violation(v) => write!(f, "the peer broke a rule of tickwire.mux.v1: {v}; look for the fault at the peer"),
-            Self::Peer(code) => write!(f, "the peer ended the channels of the connection with {code}"),
-            Self::Local(code) => write!(f, "this end ended the channels of the connection with {code}"),
-            Self::Idle => f.write_str(
-                "the peer sent nothing for ChannelConfig::idle_timeout: it hangs, or the network is down; connect again",
-            ),
-            Self::Drained { by_peer, code, end } => {
-                let by = if *by_peer { "the peer" } else { "this end" };
-                match end {
-                    DrainEnd::Complete => write!(
-                        f,
-                        "{by} drained the connection, and all channels ended ({code}): connect again"
-                    ),
-                    DrainEnd::TimeOver => write!(
-                        f,
-                        "{by} drained the connection, and channels were still open when its time was over ({code}): connect again"
-                    ),
-                    DrainEnd::GoingAway => {
-                        write!(f, "{by} ended the connection because its program ends ({code}): connect again")
-                    }
-                    DrainEnd::Lost => write!(
-                        f,
-                        "{by} started a drain, and the WebSocket was lost before it was closed ({code}): connect again"
-                    ),
-                }
+            Self::Peer(code)
+            | Self::Drained {
+                by_peer: true,
+                code,
+                ..
+            } => code.is_transient(),
+            Self::Idle | Self::Lost(_) => true,
+            Self::Violation(_) | Self::Local(_) | Self::Drained { by_peer: false, .. } => false,
+        }
+    }
+
+    /// What to do after the failure; empty if this end ended the channels.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Violation(_) => "; look for the fault at the peer",
+            Self::Idle | Self::Lost(Some(_)) | Self::Drained { by_peer: true, .. } => {
+                "; connect again"
             }
-            Self::Lost(Some(end)) => write!(
-                f,
-                "the WebSocket below the channels ended without GOAWAY: {end}; connect again"
+            Self::Peer(_) | Self::Local(_) | Self::Lost(None) | Self::Drained { .. } => "",
+        }
+    }
+
+    /// What to do with a channel on the ended connection; empty if this end ended the channels.
+    const fn channel_advice(self) -> &'static str {
+        match self {
+            Self::Local(_) | Self::Drained { by_peer: false, .. } => "",
+            Self::Violation(_) => self.advice(),
+            _ => "; open the channel on another connection",
+        }
+    }
+}
+
+/// A [`ChannelFailure`] as text, without advice: the text around it has its own.
+struct Cause(ChannelFailure);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ChannelFailure::Violation(v) => {
+                write!(f, "the peer broke a rule of tickwire.mux.v1: {v}")
+            }
+            ChannelFailure::Peer(code) => {
+                write!(f, "the peer ended the channels of the connection with {code}")
+            }
+            ChannelFailure::Local(code) => {
+                write!(f, "this end ended the channels of the connection with {code}")
+            }
+            ChannelFailure::Idle => f.write_str(
+                "the peer sent nothing for ChannelConfig::idle_timeout: it hangs, or the network is down",
             ),
-            Self::Lost(None) => f.write_str(
+            ChannelFailure::Drained { by_peer, code, end } => {
+                let by = if by_peer { "the peer" } else { "this end" };
+                let how = match end {
+                    DrainEnd::Complete => "drained the connection, and all channels ended",
+                    DrainEnd::Incomplete => {
+                        "ended the connection while channels were still open"
+                    }
+                    DrainEnd::GoingAway => "ended the connection because its program ends",
+                    DrainEnd::Lost => {
+                        "started a drain, and the WebSocket was lost before it was closed"
+                    }
+                };
+                write!(f, "{by} {how} ({code})")
+            }
+            ChannelFailure::Lost(Some(end)) => write!(
+                f,
+                "the WebSocket below the channels ended without GOAWAY: {end}"
+            ),
+            ChannelFailure::Lost(None) => f.write_str(
                 "the WebSocket below the channels is gone: its driver, runtime or reactor ended first",
             ),
         }
     }
+}
+
+impl fmt::Display for ChannelFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Cause(*self), self.advice())
+    }
+}
+
+/// The text of a call on a connection that has ended.
+fn write_closed(f: &mut fmt::Formatter<'_>, failure: ChannelFailure) -> fmt::Result {
+    let advice = failure.channel_advice();
+    write!(f, "the connection has ended: {}{advice}", Cause(failure))
 }
 
 /// Without a source: the text contains the cause.
@@ -297,10 +370,15 @@ pub enum ChannelSendError {
         /// Bytes that the peer accepts on this channel.
         max: usize,
     },
-    /// The sending half is finished or reset, or this end does not send on the channel.
+    /// This end has finished or reset the sending half.
     Finished,
-    /// The peer stopped the sending half, or rejected the channel.
+    /// The channel's direction lets only the peer send.
+    WrongDirection,
+    /// The peer stopped the sending half.
     Stopped(ErrorCode),
+    /// The peer rejected the channel; or a drain began before OPEN was sent, the peer lacks a
+    /// feature that the channel needs, or the peer has no alias left for the channel.
+    Rejected(ErrorCode),
     /// The connection has ended, for this reason.
     Closed(ChannelFailure),
     /// The channel does not exist, or the application has closed it.
@@ -320,16 +398,17 @@ impl fmt::Display for ChannelSendError {
             ),
             Self::TooLarge { len, max } => write!(
                 f,
-                "a message of {len} bytes is larger than the {max} that the peer accepts on this channel: split it, or let the peer grant a larger window"
+                "a message of {len} bytes is larger than the {max} that the peer accepts on this channel: split it, or let the peer raise message_bytes_max in its OpenOptions or AcceptOptions, together with window unless the channel counts messages"
             ),
             Self::Finished => f.write_str(
-                "this end has finished or reset its half of the channel, or may not send on it: open another channel",
+                "this end has finished or reset its half of the channel: open another channel to send more",
             ),
-            Self::Stopped(code) => write!(f, "the peer stopped or rejected the channel with {code}"),
-            Self::Closed(failure) => write!(
-                f,
-                "the connection has ended: {failure}; open the channel on another connection"
+            Self::WrongDirection => f.write_str(
+                "only the peer sends on this channel: open a channel with another OpenOptions::direction",
             ),
+            Self::Stopped(code) => write!(f, "the peer stopped reading the channel with {code}"),
+            Self::Rejected(code) => write!(f, "the channel was rejected with {code}: open another channel"),
+            Self::Closed(failure) => write_closed(f, *failure),
             Self::UnknownChannel => f.write_str(
                 "this connection has no such channel: it has ended, or belongs to another connection",
             ),
@@ -345,14 +424,41 @@ impl fmt::Display for ChannelSendError {
 
 impl core::error::Error for ChannelSendError {}
 
+impl ChannelSendError {
+    /// Whether the same call can succeed later, on another connection or channel if this one has
+    /// ended; the table of [`Error::is_transient`](crate::Error::is_transient) says when.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::WouldBlock => true,
+            Self::Stopped(code) | Self::Rejected(code) => code.is_transient(),
+            Self::Closed(failure) => failure.is_transient(),
+            Self::TooLarge { .. }
+            | Self::Finished
+            | Self::WrongDirection
+            | Self::UnknownChannel
+            | Self::WrongMode
+            | Self::BadRun => false,
+        }
+    }
+}
+
 /// Why a channel could not be opened or answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The limit of open and waiting channels is reached.
-    TooMany,
-    /// An option is invalid; the text names it and its valid values.
-    Options(&'static str),
+    /// This end has as many channels as it may: those of both ends, open, waiting to be opened, or
+    /// ended and still held by the application.
+    TooMany {
+        /// Twice [`ChannelConfig::channels_max`](super::ChannelConfig::channels_max) of this end.
+        max: usize,
+    },
+    /// [`OpenOptions::no_wait`](super::OpenOptions::no_wait), and OPEN would wait for the peer: for
+    /// its HELLO, for one of its `channels_max` places, or for an answer, as at most
+    /// `pending_opens_max` may be outstanding.
+    PeerLimit,
+    /// An option is invalid; the text gives its name, its value and its valid values.
+    Options(ConfigError),
     /// A drain has started, by this end or by the peer, with this code: open the channel on another
     /// connection.
     Draining(ErrorCode),
@@ -365,20 +471,19 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooMany => {
-                f.write_str(
-                    "as many channels as the limits of both ends allow are open or wait to be: end some first",
-                )
-            }
-            Self::Options(what) => f.write_str(what),
+            Self::TooMany { max } => write!(
+                f,
+                "{max} channels are open, wait to be opened or are not dropped yet, twice ChannelConfig::channels_max of this end: end and drop some first"
+            ),
+            Self::PeerLimit => f.write_str(
+                "the peer allows no other channel now: end a channel, wait for the peer's answers, or open without OpenOptions::no_wait",
+            ),
+            Self::Options(error) => error.fmt(f),
             Self::Draining(code) => write!(
                 f,
                 "the connection drains and takes no more channels: {code}; open the channel on another connection"
             ),
-            Self::Closed(failure) => write!(
-                f,
-                "the connection has ended: {failure}; open the channel on another connection"
-            ),
+            Self::Closed(failure) => write_closed(f, *failure),
             Self::UnknownChannel => {
                 f.write_str("this connection has no such channel to answer: it has ended, or was answered")
             }
@@ -386,4 +491,31 @@ impl fmt::Display for OpenError {
     }
 }
 
-impl core::error::Error for OpenError {}
+impl From<ConfigError> for OpenError {
+    fn from(error: ConfigError) -> Self {
+        Self::Options(error)
+    }
+}
+
+impl core::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Options(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl OpenError {
+    /// Whether the same call can succeed later, on another connection if this one drains or has
+    /// ended; the table of [`Error::is_transient`](crate::Error::is_transient) says when.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::TooMany { .. } | Self::PeerLimit => true,
+            Self::Draining(code) => code.is_transient(),
+            Self::Closed(failure) => failure.is_transient(),
+            Self::Options(_) | Self::UnknownChannel => false,
+        }
+    }
+}

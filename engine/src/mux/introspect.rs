@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
+use super::channel::{Channel, ChannelId, Pending, RecvState, SendState, Stage};
 use super::connection::{Mux, Totals};
 use super::error::{ChannelFailure, DrainEnd};
 use super::open::Unit;
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub enum HalfState {
     /// The channel's direction excludes this half.
     None,
-    /// The channel is not accepted yet.
+    /// The channel is not accepted yet; [`ChannelStats::waits_for_peer`] says whether its OPEN waits.
     Opening,
     /// Messages can be sent or received.
     Open,
@@ -35,6 +35,10 @@ pub struct ChannelStats {
     pub sending: HalfState,
     /// The receiving half.
     pub receiving: HalfState,
+    /// The OPEN of this end waits for the peer: for one of the peer's `channels_max` places, or for
+    /// the answer to another channel, because at most the peer's `pending_opens_max` may be
+    /// outstanding. The peer does not know of the channel.
+    pub waits_for_peer: bool,
     /// The unit of the windows.
     pub unit: Unit,
     /// Credit left for sending, in units.
@@ -75,6 +79,8 @@ pub struct ChannelStats {
 pub struct MuxStats {
     /// Channels in the table, including ended channels that the application still holds.
     pub channels: usize,
+    /// Channels of this end whose OPEN waits for the peer: see [`ChannelStats::waits_for_peer`].
+    pub channels_waiting: usize,
     /// Bytes in all send queues.
     pub queued_bytes: usize,
     /// Bytes received and not released, on all channels together.
@@ -115,6 +121,16 @@ pub struct MuxStats {
 }
 
 impl Channel {
+    /// This end opens the channel, and its OPEN is not encoded yet.
+    pub(super) fn opens(&self) -> bool {
+        matches!(self.stage, Stage::OpenPending(_))
+    }
+
+    /// As [`ChannelStats::waits_for_peer`].
+    fn waits_for_peer(&self) -> bool {
+        self.opens() && !self.pending.has(Pending::OPENING)
+    }
+
     fn stats(&self) -> ChannelStats {
         let opening = matches!(
             self.stage,
@@ -135,7 +151,7 @@ impl Channel {
                 SendState::Sending => open,
                 SendState::Finishing | SendState::Aborting(_) => HalfState::Ending,
                 SendState::Finished => HalfState::Finished,
-                SendState::Aborted => HalfState::Aborted,
+                SendState::Aborted | SendState::Rejected(_) => HalfState::Aborted,
             },
             receiving: match recv.state {
                 RecvState::None => HalfState::None,
@@ -144,6 +160,7 @@ impl Channel {
                 RecvState::Finished => HalfState::Finished,
                 RecvState::Aborted => HalfState::Aborted,
             },
+            waits_for_peer: self.waits_for_peer(),
             unit: self.unit,
             send_window: send.credit.available(),
             queued_bytes: send.queued(),
@@ -187,6 +204,7 @@ impl Mux {
         let (receive_reserved_bytes, receive_budget_bytes) = self.receive_budget();
         MuxStats {
             channels: self.slots.live(),
+            channels_waiting: self.slots.iter().filter(|c| c.waits_for_peer()).count(),
             queued_bytes: self.queued(),
             held_bytes: self.slots.iter().map(|c| u64::from(c.recv.held)).sum(),
             receive_reserved_bytes,
@@ -251,6 +269,9 @@ impl fmt::Debug for Line<'_> {
             stats.messages_out,
             Size(stats.queued_bytes as u64),
         )?;
+        if stats.waits_for_peer {
+            f.write_str(", OPEN waits for the peer's limit of channels")?;
+        }
         if stats.skipped_out > 0 {
             write!(f, ", {} skipped", stats.skipped_out)?;
         }
@@ -314,7 +335,7 @@ impl fmt::Debug for Mux {
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))
             .field("unread", &Size(stats.held_bytes))
-            .field("update_reservation", &Size(stats.receive_reserved_bytes))
+            .field("reserved", &Size(stats.receive_reserved_bytes))
             .field("budget", &Size(stats.receive_budget_bytes))
             .field("channels", &Lines(self))
             .finish_non_exhaustive()

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::error::OpenError;
 use super::wire::{self, Direction, VARINT_MAX};
+use crate::config::{require, require_beside};
 
 /// How a channel treats messages that cannot be sent yet.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -75,7 +76,13 @@ pub struct OpenOptions {
     pub(super) resumable: bool,
     pub(super) resume: Option<Resume>,
     pub(super) alias: Option<u32>,
+    pub(super) no_wait: bool,
 }
+
+/// The largest epoch and the largest number that can be asked for.
+const EPOCH_BOUND: &str = "at most 2^62 - 1";
+/// The numbers of messages.
+const NUMBER_BOUND: &str = "below 2^62 - 1";
 
 /// The lowest priority; 0 is the highest.
 pub(super) const PRIORITY_MAX: u8 = 7;
@@ -97,7 +104,17 @@ impl OpenOptions {
             resumable: false,
             resume: None,
             alias: None,
+            no_wait: false,
         }
+    }
+
+    /// Fails with [`OpenError::PeerLimit`] instead of waiting, if OPEN cannot be sent at once: the
+    /// peer's HELLO has not come, or its limits allow no other channel now. Without this option such
+    /// an OPEN waits at this end until the peer's limits allow it.
+    #[must_use]
+    pub fn no_wait(mut self) -> Self {
+        self.no_wait = true;
+        self
     }
 
     /// Metadata for the other end, in addition to the topic: an encoded offer of codecs, for
@@ -208,23 +225,38 @@ impl OpenOptions {
 
     /// Checks the values that do not depend on the connection.
     pub(super) fn check(&self, metadata_bytes_max: u32) -> Result<(), OpenError> {
-        let refuse = |what| Err(OpenError::Options(what));
-        if self.priority > PRIORITY_MAX {
-            return refuse("priority must be 0 to 7");
+        let priority = u64::from(self.priority);
+        require(
+            self.priority <= PRIORITY_MAX,
+            "OpenOptions::priority",
+            priority,
+            "0 to 7",
+        )?;
+        if let Mode::Ttl(ttl) = self.mode {
+            require(
+                (1..=u128::from(u32::MAX)).contains(&ttl.as_millis()),
+                "Mode::Ttl of OpenOptions::mode",
+                ttl,
+                "1 ms to 2^32 - 1 ms",
+            )?;
         }
-        if let Mode::Ttl(ttl) = self.mode
-            && (ttl.as_millis() == 0 || ttl.as_millis() > u128::from(u32::MAX))
-        {
-            return refuse("a time to live must be 1 ms to 2^32 - 1 ms");
+        if let Some(Resume { epoch, next_seq }) = self.resume {
+            require(epoch <= VARINT_MAX, "Resume::epoch", epoch, EPOCH_BOUND)?;
+            require(
+                next_seq < VARINT_MAX,
+                "Resume::next_seq",
+                next_seq,
+                NUMBER_BOUND,
+            )?;
         }
-        if let Some(Resume { epoch, next_seq }) = self.resume
-            && (epoch > VARINT_MAX || next_seq >= VARINT_MAX)
-        {
-            return refuse("epochs and numbers of messages must be below 2^62 - 1");
-        }
-        if self.topic.len() + self.metadata.len() > metadata_bytes_max as usize {
-            return refuse("topic and metadata together must be at most metadata_bytes_max");
-        }
+        let described = self.topic.len() + self.metadata.len();
+        require_beside(
+            described <= metadata_bytes_max as usize,
+            "the length of OpenOptions::topic and metadata together",
+            described,
+            "at most ChannelConfig::metadata_bytes_max",
+            metadata_bytes_max,
+        )?;
         Ok(())
     }
 }
@@ -327,15 +359,33 @@ impl AcceptOptions {
         }
     }
 
-    /// Whether the numbers can be encoded and are valid: the number of the next message must be
+    /// Checks that the numbers can be encoded and are valid: the number of the next message must be
     /// below the largest.
-    pub(super) fn numbers_fit(&self) -> bool {
+    pub(super) fn check_numbers(&self) -> Result<(), OpenError> {
         let (epoch, seq) = match self.resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => (0, seq),
             Some(Resumption::Fresh { epoch, seq }) => (epoch, seq),
             None => (0, 0),
         };
-        let largest = epoch.max(self.wants.unwrap_or(0));
-        largest <= VARINT_MAX && seq < VARINT_MAX
+        let wants = self.wants.unwrap_or(0);
+        require(
+            epoch <= VARINT_MAX,
+            "Resumption::Fresh::epoch",
+            epoch,
+            EPOCH_BOUND,
+        )?;
+        require(
+            wants <= VARINT_MAX,
+            "AcceptOptions::wants",
+            wants,
+            EPOCH_BOUND,
+        )?;
+        require(
+            seq < VARINT_MAX,
+            "the number in AcceptOptions::resumption",
+            seq,
+            NUMBER_BOUND,
+        )?;
+        Ok(())
     }
 }

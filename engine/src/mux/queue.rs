@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::wire;
+use crate::config::require;
 use crate::time::Timestamp;
 
 /// Bytes counted for a queued message in addition to its payload: the size of its entry.
@@ -38,14 +39,18 @@ impl SharedFrame {
     /// [`OpenError::Options`](super::OpenError) for an alias of 2^20 or above, or a payload of
     /// 2^30 bytes or above.
     pub fn new(alias: u32, payload: &[u8]) -> Result<Self, super::OpenError> {
-        if alias >= wire::ALIAS_MAX {
-            return Err(super::OpenError::Options("an alias must be below 2^20"));
-        }
-        if payload.len() >= 1 << 30 {
-            return Err(super::OpenError::Options(
-                "a shared frame's payload must be below 2^30 bytes",
-            ));
-        }
+        require(
+            alias < wire::ALIAS_MAX,
+            "the alias of a SharedFrame",
+            alias,
+            "below 2^20",
+        )?;
+        require(
+            payload.len() < 1 << 30,
+            "the length of a SharedFrame's payload",
+            payload.len(),
+            "below 2^30 bytes",
+        )?;
         let mut head = Vec::with_capacity(wire::data_head_len(alias, Some(payload.len()), 0));
         wire::put_data_head(&mut head, alias, Some(payload.len()), false, false, 0);
         let mut frame = BytesMut::with_capacity(head.len() + payload.len());

@@ -278,8 +278,9 @@ impl Sim {
                 self.counts.refused += 1;
             }
             Err(ChannelSendError::TooLarge { len, max }) => assert!(len > max),
-            Err(ChannelSendError::Finished) => assert!(!sends || dir.finishing || dir.cut),
-            Err(ChannelSendError::Stopped(_)) => {
+            Err(ChannelSendError::WrongDirection) => assert!(!sends, "an end that sends"),
+            Err(ChannelSendError::Finished) => assert!(dir.finishing || dir.cut),
+            Err(ChannelSendError::Stopped(_) | ChannelSendError::Rejected(_)) => {
                 assert!(dir.cut || dir.finishing || !sends, "stopped by nobody");
             }
             Err(other) => panic!("end {end}, link {number}: {other}"),

@@ -262,7 +262,7 @@ fn a_channel_is_rejected_when_the_peer_has_no_alias_left() {
     assert_eq!(scene.core.stats().queued_bytes, 0);
     assert_eq!(
         scene.core.send(second, b"x"),
-        Err(ChannelSendError::Stopped(ErrorCode::LIMIT))
+        Err(ChannelSendError::Rejected(ErrorCode::LIMIT))
     );
 }
 

@@ -72,7 +72,7 @@ fn a_second_drain_does_not_extend_the_deadline() {
     let told = scene.wait(ms(600));
     assert_eq!(
         told,
-        [Told::Failed(drained(false, code, DrainEnd::TimeOver))]
+        [Told::Failed(drained(false, code, DrainEnd::Incomplete))]
     );
     // A drain after the end sends nothing.
     scene.core.drain(ErrorCode::NO_ERROR, "too late");
@@ -229,7 +229,7 @@ fn the_close_of_a_drain_is_not_a_loss() {
     };
     for by_peer in [false, true] {
         for (close, expected) in [
-            (4021, drained(by_peer, code, DrainEnd::TimeOver)),
+            (4021, drained(by_peer, code, DrainEnd::Incomplete)),
             (1001, drained(by_peer, code, DrainEnd::GoingAway)),
         ] {
             let mut scene = Scene::new();
@@ -248,6 +248,22 @@ fn the_close_of_a_drain_is_not_a_loss() {
             let refused = scene.core.open(OpenOptions::new("x"));
             assert_eq!(refused, Err(OpenError::Closed(expected)));
         }
+    }
+    // The Close of the peer has the code of its own, last GOAWAY, whichever began the drain.
+    let (began, last) = (ErrorCode(20), ErrorCode(21));
+    for by_peer in [true, false] {
+        let mut scene = Scene::new();
+        scene.opened(0, 9000);
+        if by_peer {
+            scene.put(Put::new().goaway(1, began.0.into(), ""));
+        } else {
+            scene.core.drain(began, "");
+            scene.said();
+        }
+        scene.put(Put::new().goaway(1, last.0.into(), ""));
+        let end = closed(4000 + last.0 as u16);
+        let expected = drained(by_peer, began, DrainEnd::Incomplete);
+        assert_eq!(lost(&mut scene, end), Some(expected));
     }
     // A Close says nothing of channels where no GOAWAY came before.
     for code in [4000, 1001, 1000] {

@@ -368,7 +368,7 @@ fn waiting_opens_are_limited() {
         assert!(scene.core.open(OpenOptions::new("x")).is_ok());
     }
     let more = scene.core.open(OpenOptions::new("x"));
-    assert_eq!(more, Err(OpenError::TooMany));
+    assert_eq!(more, Err(OpenError::TooMany { max: 32 }));
 }
 
 /// A conflated channel with a time to live is a violation.
@@ -395,4 +395,87 @@ fn a_channel_cannot_be_conflated_and_have_a_time_to_live() {
     // Each of them alone is allowed.
     let conflated = Put::new().open(0, profile::CONFLATE, 9, 9, &[]);
     assert!(matches!(scene.put(conflated)[..], [Told::Open(_)]));
+}
+
+/// An OPEN beyond the limits of the peer waits, and statistics and `Debug` show it.
+#[test]
+fn a_waiting_open_is_visible() {
+    let limit = "OPEN waits for the peer's limit of channels";
+    for peer in [(3, 1), (4, 1)] {
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[peer]);
+        let [first, second] =
+            [0, 1].map(|_| scene.core.open(OpenOptions::new("x")).expect("opened"));
+        assert!(matches!(scene.said()[..], [Said::Open { alias: 0, .. }]));
+        let waits = |scene: &Scene, id| scene.core.channel_stats(id).map(|s| s.waits_for_peer);
+        assert_eq!(waits(&scene, first), Some(false));
+        assert_eq!(waits(&scene, second), Some(true));
+        assert_eq!(scene.core.stats().channels_waiting, 1);
+        assert_eq!(format!("{:?}", scene.core).matches(limit).count(), 1);
+        scene.put(Put::new().reject(0, 7));
+        assert!(matches!(scene.said()[..], [Said::Open { .. }]));
+        assert_eq!(waits(&scene, second), Some(false));
+        assert_eq!(scene.core.stats().channels_waiting, 0);
+        assert!(!format!("{:?}", scene.core).contains(limit));
+    }
+}
+
+/// `no_wait` fails where OPEN would wait: before the HELLO, and beyond the limits of the peer, also
+/// counting OPENs that are not sent yet.
+#[test]
+fn a_channel_that_must_not_wait_is_refused() {
+    let at_once = || OpenOptions::new("x").no_wait();
+    let mut silent = Scene::silent(ChannelConfig::default());
+    assert_eq!(silent.core.open(at_once()), Err(OpenError::PeerLimit));
+    for peer in [(3, 2), (4, 2)] {
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[peer]);
+        for _ in 0..2 {
+            assert!(scene.core.open(at_once()).is_ok(), "{peer:?}");
+        }
+        assert_eq!(scene.core.open(at_once()), Err(OpenError::PeerLimit));
+        assert_eq!(scene.said().len(), 2);
+        assert_eq!(scene.core.open(at_once()), Err(OpenError::PeerLimit));
+        assert_eq!(scene.core.stats().channels, 2);
+        scene.put(Put::new().reject(0, 7));
+        assert!(scene.core.open(at_once()).is_ok(), "{peer:?}");
+    }
+}
+
+/// The text of a refused option has its name, its value and its bound.
+#[test]
+fn texts_of_options_have_value_and_bound() {
+    let config = ChannelConfig::default().metadata_bytes_max(10);
+    for (options, expected) in [
+        (
+            OpenOptions::new("x").priority(9),
+            "OpenOptions::priority is 9: it must be 0 to 7",
+        ),
+        (
+            OpenOptions::new("topic").metadata("metadata"),
+            "the length of OpenOptions::topic and metadata together is 13: it must be at most ChannelConfig::metadata_bytes_max (10)",
+        ),
+        (
+            OpenOptions::new("x").window(0),
+            "OpenOptions::window is 0: it must be 1 to 2^30",
+        ),
+        (
+            OpenOptions::new("x").message_bytes_max(0),
+            "OpenOptions::message_bytes_max is 0: it must be 1 to ChannelConfig::message_bytes_max (1048576)",
+        ),
+        (
+            OpenOptions::new("x").alias(7),
+            "OpenOptions::alias is 7: it must be below ChannelConfig::shared_aliases (0)",
+        ),
+    ] {
+        let mut scene = Scene::greeted(config.clone(), &[]);
+        let refused = scene.core.open(options).expect_err("an invalid option");
+        assert_eq!(refused.to_string(), expected);
+    }
+    let mut scene = Scene::greeted(config, &[]);
+    scene.accepts = false;
+    let channel = offered(&mut scene, 0, 0, &[]);
+    let refused = scene.core.accept(channel, AcceptOptions::new().window(1));
+    assert_eq!(
+        refused.expect_err("a window below the default").to_string(),
+        "AcceptOptions::window is 1: it must be at least the default, of which the opener may have made use (65536)"
+    );
 }

@@ -10,7 +10,7 @@ use tickwire::channels::{
 use tickwire::handshake::{Accept, HandshakeError, Refusal, Request};
 use tickwire::net::PeerAddr;
 use tickwire::reactor::{ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, Verdict};
-use tickwire::{Message, Role};
+use tickwire::{Message, Role, Stats};
 
 use super::fixture::{LONG, On, Running, calm, on_both, options};
 use super::raw_peer::{Got, Peer, REQUEST};
@@ -101,7 +101,7 @@ impl Handler for App {
         }
     }
 
-    fn close(&mut self, _: Option<User>, _: ConnId, _: Ended) {
+    fn close(&mut self, _: Option<User>, _: ConnId, _: Ended, _: Stats) {
         self.tell(Told::Closed);
     }
 

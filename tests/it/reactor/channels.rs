@@ -4,11 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use tickwire::Role;
 use tickwire::channels::{
     AcceptOptions, Answer, ChannelConfig, ChannelHub, ChannelId, Direction, ErrorCode, HalfState,
-    OpenOptions, SharedFrame,
+    OpenOptions, SharedFrame, TIMER_TOKEN, TimerError,
 };
 use tickwire::reactor::ConnId;
 
@@ -24,6 +25,7 @@ on_both!(
     both_ends_can_open_and_reset,
     a_drain_ends_with_its_last_channel,
     the_hub_contains_the_current_connection,
+    a_command_reaches_every_connection_with_channels,
     the_hub_lists_the_connections_with_channels,
 );
 
@@ -365,6 +367,32 @@ fn the_hub_contains_the_current_connection(on: On) {
     assert_eq!(roles, Role::Client);
     assert_eq!(client_log.message(), b"myself");
     client.stop();
+    server.stop();
+}
+
+/// A command reaches the statistics and the timers of a connection, until the connection ends.
+fn a_command_reaches_every_connection_with_channels(on: On) {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, client_log) = start(on, ChannelConfig::default(), |_| {});
+    connect(&client, server.addr, 0);
+    let id = log.ready();
+    client_log.ready();
+    let stats = ask(&server, move |hub| hub.session_stats(id)).expect("open");
+    assert!(stats.messages_in > 0 && stats.messages_out > 0, "{stats:?}");
+    let reserved = ask(&server, move |hub| {
+        hub.timer(id, Duration::ZERO, TIMER_TOKEN)
+    });
+    assert_eq!(reserved, Err(TimerError::Token));
+    let set = ask(&server, move |hub| hub.timer(id, Duration::ZERO, 17));
+    assert_eq!(set, Ok(()));
+    log.find(|seen| matches!(seen, Seen::Timer(17)).then_some(()));
+    client.stop();
+    let closed = log.find(|seen| match seen {
+        Seen::Close(_, _, stats) => Some(stats),
+        _ => None,
+    });
+    assert!(closed.messages_in >= stats.messages_in, "{closed:?}");
+    assert_eq!(ask(&server, move |hub| hub.session_stats(id)), None);
     server.stop();
 }
 

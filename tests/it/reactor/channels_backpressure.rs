@@ -158,7 +158,9 @@ fn clients_without_the_subprotocol_are_refused(on: On) {
         let body = String::from_utf8(body).expect("text");
         assert!(body.contains(SUBPROTOCOL), "{body}");
         match log.next() {
-            Seen::Rejected(HandshakeError::SubprotocolNeeded(SUBPROTOCOL)) => {}
+            Seen::Rejected(HandshakeError::SubprotocolNeeded(names)) => {
+                assert_eq!(names, [SUBPROTOCOL]);
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -330,7 +332,7 @@ fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends(on: On) {
         let expected = ChannelFailure::Drained {
             by_peer,
             code: ErrorCode(40),
-            end: DrainEnd::TimeOver,
+            end: DrainEnd::Incomplete,
         };
         assert_eq!(failure, expected);
     }

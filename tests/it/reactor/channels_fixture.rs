@@ -13,7 +13,7 @@ use tickwire::channels::{
 use tickwire::handshake::HandshakeError;
 use tickwire::net::PeerAddr;
 use tickwire::reactor::{ConnId, Ended, Opened, Outgoing};
-use tickwire::{Error, Role, Timestamp};
+use tickwire::{Error, Role, Stats, Timestamp};
 
 use super::fixture::{LONG, On, Running, calm, options};
 use super::raw_peer::{Got, Peer, REQUEST};
@@ -38,7 +38,8 @@ pub(crate) enum Seen {
     Draining(ConnId, ErrorCode),
     Timer(u64),
     Failed(ChannelFailure),
-    Close(Ended, ChannelFailure),
+    /// With the final counts of the WebSocket.
+    Close(Ended, ChannelFailure, Stats),
     ConnectFailed(u64, Error),
     Rejected(HandshakeError),
 }
@@ -268,8 +269,8 @@ impl ChannelHandler for App {
         self.tell(Seen::Failed(failure));
     }
 
-    fn close(&mut self, _: State, _: ConnId, ended: Ended, failure: ChannelFailure) {
-        self.tell(Seen::Close(ended, failure));
+    fn close(&mut self, _: State, _: ConnId, ended: Ended, failure: ChannelFailure, stats: Stats) {
+        self.tell(Seen::Close(ended, failure, stats));
     }
 
     fn connect_failed(&mut self, token: u64, error: Error) {
@@ -329,7 +330,7 @@ impl Log {
 
     pub(crate) fn closed(&self) -> (Ended, ChannelFailure) {
         self.find(|seen| match seen {
-            Seen::Close(ended, failure) => Some((ended, failure)),
+            Seen::Close(ended, failure, _) => Some((ended, failure)),
             _ => None,
         })
     }

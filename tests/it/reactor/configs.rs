@@ -116,7 +116,12 @@ fn connecting_with_channels_checks_both_configs_first() {
             "Config::send_queue_bytes_max",
         ),
     ] {
-        run(async { names(ChannelSocket::client(&connector, &url, config).await, field) });
+        run(async {
+            names(
+                ChannelSocket::connect_with(&connector, &url, config).await,
+                field,
+            )
+        });
     }
 }
 
@@ -212,7 +217,7 @@ fn accepting_channels_checks_their_config() {
         let (client, incoming) = offered().await;
         let upgrade = incoming.request().await.expect("a request");
         names(
-            ChannelSocket::upgrade(upgrade, &Accept::new(), broken_channels()).await,
+            ChannelSocket::accept_upgrade(upgrade, &Accept::new(), broken_channels()).await,
             "ChannelConfig::channels_max",
         );
         client.await.expect("no panic");

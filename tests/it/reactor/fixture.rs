@@ -15,7 +15,7 @@ use tickwire::reactor::{
     ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, Reactor, ReactorOptions, Remote,
     RemoteError, TokioReactor, Verdict,
 };
-use tickwire::{Config, End, Error, Failure, Flush, Kind, Message, Parts, Role, SendError};
+use tickwire::{Config, End, Error, Failure, Flush, Kind, Message, Parts, Role, SendError, Stats};
 
 /// Longer than any step takes, even on a busy machine. Only a failing test waits this long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -60,6 +60,7 @@ type OnMessage = Box<dyn FnMut(&mut State, &mut Cx<'_>, Message<'_>) + Send>;
 type OnDrained = Box<dyn FnMut(&mut State, &mut Cx<'_>) + Send>;
 type OnTimer = Box<dyn FnMut(&mut Cx<'_>, u64) + Send>;
 type OnOpen = Box<dyn FnMut(&mut Cx<'_>) + Send>;
+type OnClose = Box<dyn FnMut(Stats) + Send>;
 type OnRequest = Box<dyn FnMut(&Request) -> Verdict + Send>;
 /// A command: a job for the thread of the reactor.
 pub(crate) type Job = Box<dyn FnOnce(&mut Hub<'_>) + Send>;
@@ -81,6 +82,7 @@ pub(crate) struct App {
     pub(crate) on_drained: OnDrained,
     pub(crate) on_timer: OnTimer,
     pub(crate) on_request: OnRequest,
+    pub(crate) on_close: OnClose,
 }
 
 /// Echoes a message, and pauses the connection while the queue is full.
@@ -126,6 +128,7 @@ impl App {
             on_drained: Box::new(drained),
             on_timer: Box::new(|_, _| {}),
             on_request: Box::new(|_| Verdict::default()),
+            on_close: Box::new(|_| {}),
         };
         (app, Events(events))
     }
@@ -175,7 +178,8 @@ impl Handler for App {
         (self.on_timer)(cx, token);
     }
 
-    fn close(&mut self, _conn: State, id: ConnId, ended: Ended) {
+    fn close(&mut self, _conn: State, id: ConnId, ended: Ended, stats: Stats) {
+        (self.on_close)(stats);
         self.tell(Event::Closed(id, ended));
     }
 

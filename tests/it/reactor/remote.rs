@@ -33,6 +33,7 @@ on_both!(
     a_remote_of_an_ended_reactor_returns_errors,
     a_command_sent_during_the_end_is_run_or_returned,
     a_command_accepted_during_the_end_is_run,
+    a_command_reaches_every_connection,
     the_hub_lists_the_open_connections,
 );
 
@@ -259,8 +260,12 @@ fn other_threads_can_send_messages(on: On) {
         .remote
         .send(id, Bytes::from(vec![7; 5000]))
         .expect("room");
+    server.remote.send_text(id, "text").expect("room");
+    server.remote.send(id, vec![8; 3]).expect("room");
     assert_eq!(peer.next(), Got::new(op::TEXT, "prepared"));
     assert_eq!(peer.message(), [7; 5000]);
+    assert_eq!(peer.next(), Got::new(op::TEXT, "text"));
+    assert_eq!(peer.message(), [8; 3]);
 
     // Messages that the queue of the connection refuses come back with the reason.
     let held = server.hold();
@@ -491,13 +496,49 @@ fn a_waker_may_own_what_wakes_the_reactor() {
     assert!(stopped, "it was told to");
 }
 
-/// Those that are open, without the one whose call it is, and without those in their handshake.
+/// A command reaches the statistics and the timers of a connection, until the connection ends.
+fn a_command_reaches_every_connection(on: On) {
+    let (close, closed) = mpsc::channel();
+    let (server, events) = serve(on, calm(), |app| {
+        app.on_close = Box::new(move |stats| close.send(stats).expect("a test"));
+        app.on_timer = Box::new(|cx, _| {
+            let (own, stats) = (cx.id(), cx.stats());
+            assert_eq!(cx.hub().stats(own), Some(stats), "its own, too");
+        });
+    });
+    let mut peer = Peer::open(server.addr);
+    let id = events.opened();
+    server.remote.send(id, vec![7; 5]).expect("room");
+    server.remote.send_text(id, "text").expect("room");
+    assert_eq!(peer.message(), [7; 5]);
+    assert_eq!(peer.next(), Got::new(op::TEXT, "text"));
+    let stats = server.ask(move |hub| hub.stats(id)).expect("open");
+    assert_eq!((stats.messages_out, stats.bytes_out), (2, 9));
+    let set = server.ask(move |hub| hub.timer(id, Duration::ZERO, 17));
+    assert_eq!(set, Ok(()));
+    let fired = events.find(|e| match e {
+        Event::Timer(of, token) => Some((of, token)),
+        _ => None,
+    });
+    assert_eq!(fired, (id, 17));
+    drop(peer);
+    events.closed();
+    assert_eq!(closed.recv_timeout(LONG), Ok(stats), "the final counts");
+    assert_eq!(server.ask(move |hub| hub.stats(id)), None);
+    let set = server.ask(move |hub| hub.timer(id, Duration::ZERO, 18));
+    assert_eq!(set, Ok(()));
+    assert!(events.seen().is_empty(), "no timer without a connection");
+    server.stop();
+}
+
+/// Those that are open, with the one whose call it is, and without those in their handshake.
 fn the_hub_lists_the_open_connections(on: On) {
     let (open, opened) = mpsc::channel();
     let (server, events) = serve(on, calm(), |app| {
         app.on_open = Box::new(move |cx| {
             let ids: Vec<ConnId> = cx.hub().ids().collect();
-            assert!(!ids.contains(&cx.id()));
+            let own = cx.id();
+            assert!(cx.hub().outbox(own).is_none(), "Cx::outbox is its outbox");
             open.send(ids).expect("a test");
         });
     });
@@ -507,9 +548,10 @@ fn the_hub_lists_the_open_connections(on: On) {
     for _ in 0..3 {
         peers.push(Peer::open(server.addr));
         let id = events.opened();
-        let others = opened.recv_timeout(LONG).expect("an open connection");
-        assert_eq!(others, ids);
+        let mut listed = opened.recv_timeout(LONG).expect("an open connection");
         ids.push(id);
+        listed.sort();
+        assert_eq!(listed, ids);
     }
     assert_eq!(server.ask(|hub| hub.ids().collect::<Vec<_>>()), ids);
     drop(peers.remove(1));

@@ -10,13 +10,13 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
-use tickwire::Listener;
 use tickwire::channels::{
     self, AcceptOptions, Accepted, Channel, ChannelConfig, ChannelCx, ChannelError, ChannelFailure,
     ChannelHandler, ChannelId, ChannelSendError, ChannelSocket, ErrorCode, Multiplexed, OpenError,
     OpenOptions, Received, Rejection,
 };
 use tickwire::reactor::{ConnId, Ended, Opened};
+use tickwire::{Listener, Stats};
 use tickwire_codecs::{
     Answer, Limits, NO_COMMON_CODEC, OFFERS_MAX, Offer, Reason, WireId, family, negotiate_bytes,
 };
@@ -235,7 +235,7 @@ async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
         };
         assert_eq!(
             channel.send(b"x").await,
-            Err(ChannelSendError::Stopped(code))
+            Err(ChannelSendError::Rejected(code))
         );
         told.push(Err((code, metadata.to_vec())));
     }
@@ -284,7 +284,7 @@ impl ChannelHandler for Opener {
 
     fn message(&mut self, (): &mut (), _: &mut ChannelCx<'_, '_>, _: Received<'_>) {}
 
-    fn close(&mut self, (): (), _: ConnId, _: Ended, _: ChannelFailure) {}
+    fn close(&mut self, (): (), _: ConnId, _: Ended, _: ChannelFailure, _: Stats) {}
 }
 
 fn open_on_a_reactor(on: On, to: SocketAddr) -> Vec<Told> {

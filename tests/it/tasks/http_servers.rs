@@ -79,7 +79,7 @@ fn router() -> Router {
     let echo_route = any(async |upgrade: WebSocketUpgrade| -> Response {
         upgrade
             .subprotocols(OURS)
-            .origins([ORIGIN])
+            .origins(Origins::new([ORIGIN]).unwrap())
             .on_upgrade(echo)
     });
     let channels_route = any(async |upgrade: WebSocketUpgrade| -> Response {
@@ -112,7 +112,7 @@ fn answer_hyper<B>(
 ) -> Result<http::Response<bytes::Bytes>, HandshakeError> {
     let read = Request::try_from(&*request)?;
     if read.path() == "/channels" {
-        read.require_subprotocol(SUBPROTOCOL)?;
+        read.require_subprotocol([SUBPROTOCOL])?;
         let (response, upgrading) = upgrade(request, &Accept::new().subprotocol(SUBPROTOCOL))?;
         tokio::spawn(async {
             let (config, channels) = (Config::default(), ChannelConfig::default());
@@ -120,7 +120,7 @@ fn answer_hyper<B>(
         });
         return Ok(response);
     }
-    Origins::from([ORIGIN]).check(&read)?;
+    Origins::new([ORIGIN])?.check(&read)?;
     let chosen = read.choose_subprotocol(OURS);
     let accept = chosen.map_or(Accept::new(), |name| Accept::new().subprotocol(name));
     let (response, upgrading) = upgrade(request, &accept)?;
@@ -307,7 +307,10 @@ fn bad_first_lines() -> [(&'static str, HandshakeError); 5] {
         ("FETCH /echo HTTP/1.1", E::MethodUnknown),
         ("GET /echo HTTP/1.0", E::HttpVersion),
         ("HEAD /echo HTTP/1.1", E::HeadMethod(Box::new(E::Upgrade))),
-        ("GET /channels HTTP/1.1", E::SubprotocolNeeded(SUBPROTOCOL)),
+        (
+            "GET /channels HTTP/1.1",
+            E::SubprotocolNeeded(vec![SUBPROTOCOL.to_owned()]),
+        ),
     ]
 }
 
@@ -341,6 +344,64 @@ fn bad_requests_are_refused_as_by_the_handshake() {
             }
         });
     }
+}
+
+/// The server's log can name the origin of the page and the sub-protocols that were missing.
+#[test]
+fn axum_reports_refused_clients() {
+    run(async {
+        let (log, mut logged) = tokio::sync::mpsc::unbounded_channel();
+        let route = |upgrade: fn(WebSocketUpgrade) -> WebSocketUpgrade| {
+            let log = log.clone();
+            any(async move |taken: WebSocketUpgrade| -> Response {
+                let told = move |error| log.send(error).expect("the test waits");
+                upgrade(taken).on_failed_upgrade(told).on_upgrade(echo)
+            })
+        };
+        let channels_log = log.clone();
+        let channels = any(async move |upgrade: WebSocketUpgrade| -> Response {
+            let told = move |error| channels_log.send(error).expect("the test waits");
+            let upgrade = upgrade.on_failed_upgrade(told);
+            upgrade.on_upgrade_channels(ChannelConfig::default(), echo_channels)
+        });
+        let router = Router::new()
+            .route("/origin", route(|u| u.origins(Origins::default())))
+            .route("/needed", route(|u| u.require_subprotocols(OURS)))
+            .route("/channels", channels);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+        let needed = |names: &[&str]| {
+            HandshakeError::SubprotocolNeeded(names.iter().map(|&n| n.to_owned()).collect())
+        };
+        let origin = "https://evil.example";
+        for (path, error) in [
+            (
+                "origin",
+                HandshakeError::OriginNotAllowed(origin.to_owned()),
+            ),
+            ("needed", needed(&OURS)),
+            ("channels", needed(&[SUBPROTOCOL])),
+        ] {
+            let first = format!("GET /{path} HTTP/1.1");
+            let line = format!("Origin: {origin}");
+            let lines: Vec<_> = LINES.into_iter().chain([line.as_str()]).collect();
+            let (head, _) = ask(addr, request(&first, &lines).as_bytes()).await;
+            assert_eq!(status(&head), error.status(), "{head}");
+            match logged.recv().await {
+                Some(tickwire::Error::Handshake(told)) => assert_eq!(told, error),
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+        // The first one that is offered.
+        let line = "Sec-WebSocket-Protocol: ticks.v1, ticks.v2";
+        let lines: Vec<_> = LINES.into_iter().chain([line]).collect();
+        let (head, _) = ask(addr, request("GET /needed HTTP/1.1", &lines).as_bytes()).await;
+        assert!(
+            has_line(&head, "Sec-WebSocket-Protocol", "ticks.v2"),
+            "{head}"
+        );
+    });
 }
 
 #[test]

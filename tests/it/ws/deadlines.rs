@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use harness::event::Event;
+use harness::frames::Frame;
 use harness::wire::{Faults, Pair};
 use tickwire::sans_io::{Entropy, Session, Shutdown};
 use tickwire::{CloseCode, Config, Deadline, End, Failure, Role, Timestamp};
@@ -288,4 +289,34 @@ fn a_ping_payload_reveals_nothing_of_the_seed() {
         seed.windows(4)
             .all(|part| !wire.windows(4).any(|w| w == part))
     );
+}
+
+/// The code alone is also that of a shutdown.
+#[test]
+fn the_close_names_the_missed_deadline() {
+    for (deadline, reason) in [
+        (Deadline::Pong, "no Pong in time"),
+        (Deadline::Idle, "idle for too long"),
+    ] {
+        let config = match deadline {
+            Deadline::Pong => Config::default()
+                .ping_interval(Some(ms(50)))
+                .pong_timeout(ms(50)),
+            _ => quiet().idle_timeout(Some(ms(50))),
+        };
+        let entropy = Entropy([7; 32]);
+        let new = Session::new(Role::Server, config, entropy, &[], Timestamp(START));
+        let mut session = new.expect("a valid config");
+        session.handle_read_would_block();
+        let mut sent = Vec::new();
+        while session.end().is_none() {
+            let now = session.poll_timeout().expect("a deadline");
+            session.handle_timeout(now);
+            sent = session.transmit().collect::<Vec<_>>().concat();
+            session.handle_written(sent.len(), now);
+        }
+        assert_eq!(session.end(), Some(failed(deadline)));
+        let close = Frame::close(1001, reason.as_bytes()).by(Role::Server);
+        assert_eq!(sent, close, "{deadline:?}");
+    }
 }

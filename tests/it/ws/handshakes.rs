@@ -203,7 +203,7 @@ fn reactors_with_channels_respond_like_the_handshake() {
 /// A request without the sub-protocol of channels is refused alike by tasks and by reactors.
 #[test]
 fn tasks_and_reactors_require_the_channel_subprotocol_alike() {
-    let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
+    let error = HandshakeError::SubprotocolNeeded(vec![SUBPROTOCOL.to_owned()]);
     let expected = String::from_utf8(error.refusal().encode()).unwrap();
     let open = async |incoming| {
         let config = channels::ChannelConfig::default();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tickwire::reactor::{
     ConnId, Cx, Ended, Handler, Opened, Outgoing, Reactor, ReactorOptions, TokioReactor,
 };
-use tickwire::{Config, Message, Parts, Role, WebSocket};
+use tickwire::{Config, Message, Parts, Role, Stats, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{BATCH, PAYLOAD, Path};
@@ -87,7 +87,7 @@ impl Handler for Echo {
         }
     }
 
-    fn close(&mut self, _: Self::Conn, _: ConnId, _: Ended) {}
+    fn close(&mut self, _: Self::Conn, _: ConnId, _: Ended, _: Stats) {}
 }
 
 fn echo(batches: usize, run: fn(Echo) -> Result<Echo, tickwire::Error>) -> Option<usize> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tickwire::Error;
 use tickwire::channels::{
     ChannelCx, ChannelFailure, ChannelHandler, ChannelId, Charge, ErrorCode, Received, Rejection,
 };
 use tickwire::reactor::{ConnId, Ended, Opened};
+use tickwire::{Error, Stats};
 
 use crate::args::Speed;
 use crate::bulk::Receiving;
@@ -361,7 +361,14 @@ impl ChannelHandler for Clients {
         }
     }
 
-    fn close(&mut self, client: Client, _: ConnId, ended: Ended, failure: ChannelFailure) {
+    fn close(
+        &mut self,
+        client: Client,
+        _: ConnId,
+        ended: Ended,
+        failure: ChannelFailure,
+        _: Stats,
+    ) {
         let index = client.index;
         self.play.progress(index, client.progress());
         if let Some(tallies) = self.tallies.get_mut(index) {

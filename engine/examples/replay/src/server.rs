@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
+use tickwire::Stats;
 use tickwire::channels::{
     Answer, ChannelCx, ChannelFailure, ChannelHandler, ChannelHub, ChannelId, ChannelSendError,
     Channels, DrainEnd, ErrorCode, Opening, Received,
@@ -287,7 +288,7 @@ impl ChannelHandler for Publisher {
         }
     }
 
-    fn close(&mut self, index: usize, _: ConnId, ended: Ended, failure: ChannelFailure) {
+    fn close(&mut self, index: usize, _: ConnId, ended: Ended, failure: ChannelFailure, _: Stats) {
         let client = self.subscribers.get(index).and_then(|s| s.client);
         let drained = matches!(
             failure,

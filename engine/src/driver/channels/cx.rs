@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
+use super::super::handler::{Calls, ConnId, Cx, Hub};
+use super::super::timers_full::TimersFull;
 use super::multiplexed::TIMER_TOKEN;
 use super::table::{Entry, Table, arm};
 use crate::payload::BinaryPayload;
@@ -211,6 +212,26 @@ impl ChannelHub<'_, '_> {
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         let current = self.current.as_ref().map(|current| current.id);
         current.into_iter().chain(self.table.ids())
+    }
+
+    /// Counts of WebSocket messages and bytes of a connection, as [`ChannelCx::session_stats`];
+    /// `None` if the connection has ended.
+    #[must_use]
+    pub fn session_stats(&self, id: ConnId) -> Option<Stats> {
+        self.hub.stats(id)
+    }
+
+    /// Sets a timer of a connection, as [`ChannelCx::timer`]:
+    /// [`ChannelHandler::timer`](super::ChannelHandler::timer) is called with that connection's
+    /// state, which a command cannot reach. Sets no timer if the connection has ended.
+    ///
+    /// # Errors
+    /// [`TimerError`]: the timer is not set.
+    pub fn timer(&mut self, id: ConnId, after: Duration, token: u64) -> Result<(), TimerError> {
+        if token == TIMER_TOKEN {
+            return Err(TimerError::Token);
+        }
+        self.hub.timer(id, after, token).map_err(TimerError::Full)
     }
 
     /// The number of connections that [`Self::ids`] lists. Constant time.

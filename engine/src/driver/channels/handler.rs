@@ -9,6 +9,7 @@ use super::super::socket::PeerAddr;
 use super::super::tune::TuneReport;
 use super::cx::{ChannelCx, ChannelHub};
 use crate::handshake::{HandshakeError, Request};
+use crate::session::Stats;
 use crate::session::channels::{
     AcceptOptions, ChannelFailure, ChannelId, Charge, Data, ErrorCode, OpenError, Opening,
     Received, Resumption, Run,
@@ -134,7 +135,7 @@ pub struct Rejection<'a> {
 ///             Err(_) => cx.close_channel(received.channel, tickwire::channels::ErrorCode::REFUSED),
 ///         }
 ///     }
-/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::reactor::Ended, _: tickwire::channels::ChannelFailure) {}
+/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::reactor::Ended, _: tickwire::channels::ChannelFailure, _: tickwire::Stats) {}
 /// }
 /// ```
 #[expect(
@@ -353,8 +354,17 @@ pub trait ChannelHandler: Sized {
     ///
     /// `ended` says how the connection ended. `failure` says how the channels ended:
     /// [`ChannelFailure::Drained`] after a drain, or after a stop of the reactor at either end;
-    /// [`ChannelFailure::Lost`] if the connection ended before the channels.
-    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
+    /// [`ChannelFailure::Lost`] if the connection ended before the channels. `stats` are the final
+    /// counts of [`ChannelCx::session_stats`].
+    fn close(
+        &mut self,
+        conn: Self::Conn,
+        id: ConnId,
+        ended: Ended,
+        failure: ChannelFailure,
+        stats: Stats,
+    ) {
+    }
 
     /// An outgoing or adopted connection did not become usable.
     ///
@@ -366,6 +376,9 @@ pub trait ChannelHandler: Sized {
     fn connect_failed(&mut self, token: u64, error: Error) {}
 
     /// A command that another thread sent with [`Remote::command`](crate::reactor::Remote::command).
+    /// The [`ChannelHub`] reaches the channels, the statistics and the timers of every connection,
+    /// but not its [`Self::Conn`]:
+    /// [`Handler::command`](crate::reactor::Handler::command) says what to do instead.
     fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {}
 
     /// As [`Handler::rejected`](crate::reactor::Handler::rejected); also called for clients that do

@@ -19,6 +19,7 @@ use crate::conn::Message;
 use crate::error::{End, Failure};
 use crate::handshake::{HandshakeError, Request};
 use crate::role::Role;
+use crate::session::Stats;
 use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 
 /// The timer token that is reserved for the deadlines of the channels.
@@ -152,7 +153,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     type Admitted = H::Admitted;
 
     fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<H::Admitted> {
-        if let Err(error) = request.require_subprotocol(SUBPROTOCOL) {
+        if let Err(error) = request.require_subprotocol([SUBPROTOCOL]) {
             self.handler.rejected(peer, &error);
             return Verdict::Refuse(error.refusal());
         }
@@ -258,7 +259,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         });
     }
 
-    fn close(&mut self, slot: MultiplexedConn<H::Conn>, id: ConnId, ended: Ended) {
+    fn close(&mut self, slot: MultiplexedConn<H::Conn>, id: ConnId, ended: Ended, stats: Stats) {
         let entry = self.table.take(id);
         self.table.open -= usize::from(entry.is_some());
         if let (Some(conn), Some(mut entry)) = (slot.0, entry) {
@@ -268,7 +269,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
                 Ended::Stopped => None,
             };
             let failure = entry.session.handle_lost(below);
-            self.handler.close(conn, id, ended, failure);
+            self.handler.close(conn, id, ended, failure, stats);
         }
     }
 

@@ -7,10 +7,10 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use std::vec::Vec;
 
-use super::super::handler::TIMERS_MAX;
 use super::super::handler::{ConnId, Opened};
 use super::super::reactor::fake;
 use super::super::remote::Command;
+use super::super::timers_full::TIMERS_MAX;
 use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
 use crate::role::Role;
 use crate::session::channels::{

@@ -5,6 +5,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 
 use super::*;
+use crate::channels::{DrainEnd, ErrorCode};
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits};
 
 /// The error for a server's answer with this status and these header lines.
@@ -21,6 +22,15 @@ fn resolve() -> Error {
     Error::resolve("venue.example", io::Error::other("no such name"))
 }
 
+fn rejected_with(metadata: &'static [u8]) -> Error {
+    let error = ChannelError::Rejected {
+        code: ErrorCode::REFUSED,
+        unprocessed: false,
+        metadata: Bytes::from_static(metadata),
+    };
+    error.into()
+}
+
 fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
     let metadata = Bytes::new();
     let error = ChannelError::Rejected {
@@ -29,6 +39,14 @@ fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
         metadata,
     };
     error.into()
+}
+
+fn drained(by_peer: bool, code: ErrorCode) -> ChannelFailure {
+    ChannelFailure::Drained {
+        by_peer,
+        code,
+        end: DrainEnd::Incomplete,
+    }
 }
 
 /// Errors of every variant: the transient errors, then the other errors.
@@ -53,7 +71,11 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         ChannelSendError::WouldBlock.into(),
         ChannelSendError::Stopped(ErrorCode::CALM).into(),
         ChannelSendError::Closed(ChannelFailure::Lost(None)).into(),
-        OpenError::TooMany.into(),
+        OpenError::TooMany { max: 32 }.into(),
+        OpenError::PeerLimit.into(),
+        OpenError::Draining(ErrorCode::NO_ERROR).into(),
+        ChannelSendError::Rejected(ErrorCode::CALM).into(),
+        drained(true, ErrorCode::NO_ERROR).into(),
         OpenError::Closed(ChannelFailure::Lost(None)).into(),
         rejected(ErrorCode::LIMIT, false),
         rejected(app, true),
@@ -132,7 +154,18 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         ChannelSendError::UnknownChannel.into(),
         ChannelSendError::WrongMode.into(),
         ChannelSendError::BadRun.into(),
-        OpenError::Options("an option").into(),
+        OpenError::Options(
+            crate::Config::default()
+                .fragments_max(0)
+                .check()
+                .expect_err("no fragments"),
+        )
+        .into(),
+        OpenError::Draining(app).into(),
+        ChannelSendError::WrongDirection.into(),
+        ChannelSendError::Rejected(app).into(),
+        drained(true, app).into(),
+        drained(false, ErrorCode::NO_ERROR).into(),
         OpenError::Closed(ChannelFailure::Peer(app)).into(),
         OpenError::UnknownChannel.into(),
         rejected(app, false),
@@ -204,7 +237,8 @@ fn handshake_errors() -> Vec<HandshakeError> {
         E::Subprotocol,
         E::AcceptMismatch,
         E::SubprotocolNotRequested,
-        E::SubprotocolNeeded("a"),
+        E::SubprotocolNeeded(vec!["a".into()]),
+        E::OriginNotAllowed("https://a.example".into()),
         E::ExtensionNotRequested,
         HandshakeUsage::Target.into(),
     ]
@@ -437,6 +471,29 @@ fn texts_contain_cause_and_remedy() {
             "not sent: the connection is closing or closed: open a new connection to send more",
         ),
         (
+            RemoteError::Full.into(),
+            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+        ),
+        (
+            HandshakeUsage::Status(200).into(),
+            "wrong call: status 200 cannot refuse a handshake: use 300-303 or 305-599",
+        ),
+        (
+            refused(503, ""),
+            "opening handshake failed: the server refused: 503 No",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// As [`texts_contain_cause_and_remedy`], for channels. Advice is given once, and none to the end that
+/// ended the channels.
+#[test]
+fn texts_of_channels_contain_cause_and_remedy() {
+    let app = ErrorCode::APPLICATION;
+    for (error, expected) in [
+        (
             ChannelFailure::Peer(ErrorCode::REFUSED).into(),
             "the peer ended the channels of the connection with REFUSED",
         ),
@@ -450,7 +507,7 @@ fn texts_contain_cause_and_remedy() {
         ),
         (
             ChannelSendError::Finished.into(),
-            "not sent on the channel: this end has finished or reset its half of the channel, or may not send on it: open another channel",
+            "not sent on the channel: this end has finished or reset its half of the channel: open another channel to send more",
         ),
         (
             ChannelError::NotReceiving.into(),
@@ -461,16 +518,56 @@ fn texts_contain_cause_and_remedy() {
             "the peer rejected the channel with REFUSED and never looked at it: open it on another connection",
         ),
         (
-            RemoteError::Full.into(),
-            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+            ChannelSendError::WrongDirection.into(),
+            "not sent on the channel: only the peer sends on this channel: open a channel with another OpenOptions::direction",
         ),
         (
-            HandshakeUsage::Status(200).into(),
-            "wrong call: status 200 cannot refuse a handshake: use 300-303 or 305-599",
+            ChannelSendError::Rejected(app).into(),
+            "not sent on the channel: the channel was rejected with code 16: open another channel",
         ),
         (
-            refused(503, ""),
-            "opening handshake failed: the server refused: 503 No",
+            ChannelSendError::Closed(drained(true, app)).into(),
+            "not sent on the channel: the connection has ended: the peer ended the connection while channels were still open (code 16); open the channel on another connection",
+        ),
+        (
+            OpenError::Closed(drained(false, ErrorCode::NO_ERROR)).into(),
+            "channel not opened: the connection has ended: this end ended the connection while channels were still open (NO_ERROR)",
+        ),
+        (
+            drained(true, ErrorCode::NO_ERROR).into(),
+            "the peer ended the connection while channels were still open (NO_ERROR); connect again",
+        ),
+        (
+            drained(false, ErrorCode::NO_ERROR).into(),
+            "this end ended the connection while channels were still open (NO_ERROR)",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// The text of a rejection contains its metadata, if that is text.
+#[test]
+fn texts_of_rejections_contain_their_reason() {
+    for (error, expected) in [
+        (
+            rejected_with(b"no such book\x0a\"a\""),
+            "the peer rejected the channel with REFUSED: no such book\\n\"a\"",
+        ),
+        (
+            rejected_with(b"\x01\x02"),
+            "the peer rejected the channel with REFUSED",
+        ),
+        (
+            rejected_with(&[b'a'; 600]),
+            &format!(
+                "the peer rejected the channel with REFUSED: {}...",
+                "a".repeat(512)
+            ),
+        ),
+        (
+            ChannelError::Aborted(ErrorCode::NO_ERROR).into(),
+            "the peer gave up sending on the channel with NO_ERROR: a sender was dropped without finish, or its program ended; what was received before is incomplete",
         ),
     ] {
         assert_eq!(error.to_string(), expected);

@@ -6,7 +6,7 @@ use super::super::transport::Transport;
 use super::Core;
 use super::link::{Link, Phase};
 use super::slab::Slab;
-use crate::session::{ReadSide, Session};
+use crate::session::{ReadSide, Session, Stats};
 use crate::time::Timestamp;
 
 /// The state of a reactor that every callback can use, beside its own connection.
@@ -32,6 +32,7 @@ impl<T: Transport> Common<T> {
             now,
             stop: &mut self.stop,
             calls: &mut self.calls,
+            current: None,
         }
     }
 
@@ -47,13 +48,15 @@ impl<T: Transport> Common<T> {
     ) -> (&'a mut ReadSide, Cx<'a>) {
         let received = (session.stats(), session.rtt());
         let (read, write) = session.halves();
+        let mut hub = self.hub(now);
+        hub.current = Some((id, received.0));
         let cx = Cx {
             id,
             write,
             line,
             flow,
             received,
-            hub: self.hub(now),
+            hub,
         };
         (read, cx)
     }
@@ -99,10 +102,10 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 
     /// Calls [`Handler::close`] for an ended connection, once.
-    pub(super) fn call_close(&mut self, id: ConnId, ended: Ended) {
+    pub(super) fn call_close(&mut self, id: ConnId, ended: Ended, stats: Stats) {
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         if let Some(conn) = conn {
-            self.handler.close(conn, id, ended);
+            self.handler.close(conn, id, ended, stats);
         }
     }
 }

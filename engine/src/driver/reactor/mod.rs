@@ -37,7 +37,7 @@ use crate::buf::BufPool;
 use crate::config::Config;
 use crate::error::CloseCode;
 use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
-use crate::session::{Entropy, Session};
+use crate::session::{Entropy, Session, Stats};
 use crate::time::Timestamp;
 
 use calls::Common;
@@ -255,12 +255,14 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// Drops an ended connection, and calls the handler.
     fn remove(&mut self, id: ConnId, mut link: Box<Link<T>>, ended: Ended) {
+        let mut stats = Stats::default();
         if let Phase::Open(session) = &mut link.phase {
+            stats = session.stats();
             session.detach(&mut self.common.slab.pool);
         }
         drop(link);
         self.common.slab.release(id);
-        self.call_close(id, ended);
+        self.call_close(id, ended, stats);
     }
 
     /// Removes the connection, and passes it to the application.
@@ -276,7 +278,10 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 let parts = Parts::of_session(stream, session);
                 self.handler.detached(conn, id, parts);
             }
-            Err(error) => self.handler.close(conn, id, Ended::Io(error)),
+            Err(error) => {
+                let ended = Ended::Io(error);
+                self.handler.close(conn, id, ended, session.stats());
+            }
         }
     }
 
@@ -411,10 +416,15 @@ impl<H: Handler, T: Transport> Core<H, T> {
     fn send(&mut self, id: ConnId, payload: Payload) {
         let (bytes, refused) = match (self.common.slab.outbox(id), payload) {
             (None, Payload::Binary(bytes)) => (bytes, None),
+            (None, Payload::Text(text)) => (text.into_bytes(), None),
             (None, Payload::Prepared(message)) => (message.to_bytes(), None),
             (Some(outbox), Payload::Binary(bytes)) => match outbox.send_bytes(bytes) {
                 Ok(()) => return,
                 Err((e, bytes)) => (bytes, Some(e)),
+            },
+            (Some(outbox), Payload::Text(text)) => match outbox.send_text_bytes(text) {
+                Ok(()) => return,
+                Err((e, text)) => (text.into_bytes(), Some(e)),
             },
             (Some(outbox), Payload::Prepared(message)) => match outbox.send_prepared(&message) {
                 Ok(()) => return,

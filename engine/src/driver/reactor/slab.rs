@@ -3,11 +3,13 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::handler::{ConnId, Links, TimersFull};
+use super::super::handler::{ConnId, Links};
+use super::super::timers_full::TimersFull;
 use super::link::{Link, Phase};
 use super::timers::Timers;
 use crate::buf::BufPool;
 use crate::conn::Outbox;
+use crate::session::{Session, Stats};
 use crate::time::Timestamp;
 
 /// Connections by index, the timers, and the connections with queued work.
@@ -31,6 +33,20 @@ struct Slot<T> {
     generation: u32,
     /// `None` while the slot is free and while the connection is being served.
     link: Option<Box<Link<T>>>,
+}
+
+impl<T> Slot<T> {
+    /// The session of a connection that is open for the application.
+    fn open(&self) -> Option<&Session> {
+        match self.link.as_deref()? {
+            Link {
+                phase: Phase::Open(session),
+                flow,
+                ..
+            } if !flow.close_called => Some(session),
+            _ => None,
+        }
+    }
 }
 
 impl<T> Slab<T> {
@@ -142,14 +158,17 @@ impl<T> Links for Slab<T> {
 
     fn next_open(&self, index: u32) -> Option<ConnId> {
         let slots = self.slots.iter().enumerate().skip(index as usize);
-        let mut open = slots.filter(|(_, slot)| {
-            let link = slot.link.as_deref();
-            link.is_some_and(|link| !link.flow.close_called && matches!(link.phase, Phase::Open(_)))
-        });
+        let mut open = slots.filter(|(_, slot)| slot.open().is_some());
         open.next().map(|(index, slot)| ConnId {
             index: index as u32,
             generation: slot.generation,
         })
+    }
+
+    fn stats(&self, id: ConnId) -> Option<Stats> {
+        let slot = self.slots.get(id.index as usize)?;
+        let session = slot.open().filter(|_| slot.generation == id.generation)?;
+        Some(session.stats())
     }
 
     fn resume(&mut self, id: ConnId) {

@@ -26,7 +26,7 @@ use crate::handshake::{
     Accept, ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ServerHandshake,
 };
 use crate::role::Role;
-use crate::session::End;
+use crate::session::{End, Stats};
 use crate::time::Timestamp;
 
 /// Size of a receive buffer, in bytes.
@@ -103,7 +103,7 @@ impl Handler for App {
         cx.send(b"stopped").unwrap();
     }
 
-    fn close(&mut self, (): (), _: ConnId, ended: Ended) {
+    fn close(&mut self, (): (), _: ConnId, ended: Ended, _: Stats) {
         self.ended = Some(ended);
     }
 

@@ -2,7 +2,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::super::handler::{ConnId, TIMERS_MAX, TimersFull};
+use super::super::handler::ConnId;
+use super::super::timers_full::{TIMERS_MAX, TimersFull};
 use crate::time::Timestamp;
 
 /// The kind of a timer.

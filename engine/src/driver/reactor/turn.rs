@@ -88,7 +88,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
         if session.has_failed() && !core::mem::replace(&mut flow.close_called, true) {
             // The handler does not wait for the Close to be written and the socket to be closed.
-            self.call_close(id, ended(session, line));
+            self.call_close(id, ended(session, line), session.stats());
         }
         session.detach(&mut self.common.slab.pool);
         Ok(None)

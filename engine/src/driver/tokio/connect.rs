@@ -18,7 +18,7 @@ use super::io::now;
 use super::websocket::{Origin, WebSocket};
 use crate::config::{Config, ConfigError, MORE_THAN_ZERO, require};
 use crate::error::Deadline;
-use crate::handshake::{ClientHandshake, ClientOptions, HandshakeUsage, HeadLimits, Url};
+use crate::handshake::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, Url};
 use crate::session::Session;
 use crate::session::channels::{ChannelConfig, ChannelSession};
 
@@ -129,12 +129,12 @@ impl Connector {
     /// ```
     ///
     /// # Errors
-    /// [`HandshakeUsage`], as [`ClientOptions::header`].
+    /// As [`ClientOptions::header`].
     pub fn header(
         mut self,
         name: impl Into<String>,
         value: impl Into<String>,
-    ) -> Result<Self, HandshakeUsage> {
+    ) -> Result<Self, HandshakeError> {
         self.options = self.options.header(name, value)?;
         Ok(self)
     }

@@ -61,6 +61,12 @@ use crate::time::Timestamp;
 /// do bytes that are queued. A send whose future is dropped before it is ready has queued nothing;
 /// a send that is ready has queued the whole message.
 ///
+/// # Closing
+///
+/// [`close`](Self::close) sends a Close and waits for the peer's. Dropping a `WebSocket` sends no
+/// Close, and drops messages that are queued but not written: the stream ends, and the peer sees a
+/// connection without a closing handshake (1006 in RFC 6455 section 7.1.5).
+///
 /// # Errors
 ///
 /// A failure is permanent, and [`end`](Self::end) names the same cause: after a failure every call

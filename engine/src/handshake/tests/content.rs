@@ -54,7 +54,7 @@ fn other_responses_are_reported_with_their_head() {
         (
             "HTTP/1.1 200 OK",
             &["Upgrade: websocket", "Content-Length: 0"],
-            "the server refused: 200 OK",
+            "the server did not upgrade: it has a page at this path (200 OK): check the path of the URL",
         ),
         (
             "HTTP/1.1 999 ?",

@@ -24,7 +24,7 @@ fn request(host: &str, origin: Option<&str>) -> Request {
 #[test]
 fn pages_that_may_connect() {
     use HandshakeError as E;
-    let listed = || Origins::new(["https://a.example", "HTTP://B.example:81"]);
+    let listed = || Origins::new(["https://a.example", "HTTP://B.example:81"]).unwrap();
     let request_from = |origin| request("example.com:8080", origin);
     // By the list, by the host `example.com:8080`, by none.
     for (origin, by_list, by_host) in [
@@ -46,7 +46,7 @@ fn pages_that_may_connect() {
             if allowed {
                 Ok(())
             } else {
-                Err(E::OriginNotAllowed)
+                Err(E::OriginNotAllowed(origin.to_owned()))
             }
         };
         assert_eq!(listed().check(&request), verdict(by_list), "{origin}");
@@ -58,14 +58,14 @@ fn pages_that_may_connect() {
         let either = listed().or_same().check(&request);
         assert_eq!(either, verdict(by_list || by_host), "{origin}");
         let none = Origins::default().check(&request);
-        assert_eq!(none, Err(E::OriginNotAllowed), "{origin}");
+        assert_eq!(none, verdict(false), "{origin}");
         assert_eq!(listed().required().check(&request), verdict(by_list));
     }
     let no_page = request_from(None);
     assert_eq!(listed().check(&no_page), Ok(()));
     let required = listed().or_same().required().check(&no_page);
     assert_eq!(required, Err(E::MissingHeader("Origin")));
-    assert_eq!(E::OriginNotAllowed.status(), 403);
+    assert_eq!(E::OriginNotAllowed(String::new()).status(), 403);
 }
 
 /// The port of an origin's scheme counts as told.
@@ -82,6 +82,68 @@ fn pages_of_this_server() {
         let request = request(host, Some(origin));
         assert_eq!(request.is_same_origin(), same, "{host} {origin}");
     }
+}
+
+#[test]
+fn listed_origins_are_checked() {
+    for (listed, sent) in [
+        ("https://app.example.com", "https://app.example.com"),
+        ("HTTPS://App.Example.com:443", "https://app.example.com"),
+        ("https://app.example.com:", "https://app.example.com"),
+        ("http://app.example.com:0080", "http://app.example.com"),
+        ("http://app.example.com:443", "http://app.example.com:443"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+        ("chrome-extension://abcd", "chrome-extension://abcd"),
+        ("null", "null"),
+    ] {
+        let request = request("example.com", Some(sent));
+        let checked = Origins::new([listed]).unwrap().check(&request);
+        assert_eq!(checked, Ok(()), "{listed}");
+    }
+    for wrong in [
+        "",
+        "*",
+        "app.example.com",
+        "app.example.com:443",
+        "//app.example.com",
+        "https://",
+        "https://app.example.com/",
+        "https://app.example.com?",
+        "https://app.example.com#",
+        "https://user@app.example.com",
+        "https://*.example.com",
+        "https://app.example.com:0",
+        "https://app.example.com:x",
+        "https://b\u{fc}cher.example",
+        " https://app.example.com",
+        "https://app.example.com ",
+        "wss://app.example.com",
+        "NULL",
+    ] {
+        let error = Origins::new(["https://a.example", wrong]).unwrap_err();
+        assert_eq!(error, HandshakeUsage::ListedOrigin(wrong.to_owned()).into());
+        let text = error.to_string();
+        assert!(text.starts_with(&format!(
+            "{wrong:?} is not an origin: list scheme://host or"
+        )));
+    }
+}
+
+/// A log can print the error: the origin is short and on one line.
+#[test]
+fn a_refused_origin_is_named() {
+    let refused = |origin: &str| {
+        let error = Origins::default().check(&request("h", Some(origin)));
+        error.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused("https://evil.example"),
+        "the server does not allow pages of this origin (\"https://evil.example\")"
+    );
+    assert!(refused("a\"b").ends_with(" (\"a\\\"b\")"));
+    let long = "x".repeat(Origins::SHOWN_BYTES_MAX + 1);
+    let shown = format!(" ({:?})", &long[1..]);
+    assert!(refused(&long).ends_with(&shown));
 }
 
 /// What looks like the own origin and is another one.
@@ -143,6 +205,6 @@ fn origins_that_only_look_alike() {
     // An empty origin is an origin, and in no list.
     let empty = request("example.com", Some(""));
     assert!(!empty.is_same_origin());
-    let listed = Origins::new(["https://a.example"]).or_same();
+    let listed = Origins::new(["https://a.example"]).unwrap().or_same();
     assert!(listed.check(&empty).is_err());
 }

@@ -471,9 +471,15 @@ fn a_subprotocol_is_chosen() {
     assert_eq!(request.choose_subprotocol(["none", "chat"]), Some("chat"));
     let ours = ["Chat".to_owned()];
     assert_eq!(request.choose_subprotocol(&ours), None);
-    assert_eq!(request.require_subprotocol("chat"), Ok(()));
-    let error = HandshakeError::SubprotocolNeeded("cha");
-    assert_eq!(request.require_subprotocol("cha"), Err(error));
+    assert_eq!(request.require_subprotocol(["none", "chat"]), Ok("chat"));
+    let ours = ["cha".to_owned(), "Chat".to_owned()];
+    let error = request.require_subprotocol(&ours).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the client does not offer a sub-protocol that the server requires (cha, Chat)"
+    );
+    assert_eq!(error, HandshakeError::SubprotocolNeeded(ours.to_vec()));
+    assert_eq!(error.status(), 400);
 }
 
 /// Every byte of a valid request is replaced by every other value: no panic, and one result however

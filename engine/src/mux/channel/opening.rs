@@ -21,7 +21,9 @@ impl Channel {
             return Effects::NONE;
         }
         self.stage = Stage::RejectPending(code, Vec::new());
-        self.send.state = SendState::Aborted;
+        if !self.send.state.is_terminal() {
+            self.send.state = SendState::Aborted;
+        }
         self.pending.clear();
         self.queue_opening()
     }
@@ -91,11 +93,11 @@ impl Channel {
     }
 
     /// The channel of this end was rejected: ends both halves.
-    pub(in crate::mux) fn rejected(&mut self) -> Effects {
+    pub(in crate::mux) fn rejected(&mut self, code: ErrorCode) -> Effects {
         let sent = matches!(self.stage, Stage::OpenSent(_));
         self.stage = Stage::Rejected;
         self.pending.clear();
-        self.send.state = SendState::Aborted;
+        self.send.state = SendState::Rejected(code);
         self.recv.state = RecvState::Aborted;
         let ended = Effects::DISCARD | Effects::RESERVE | Effects::CHECK_CLOSED;
         ended | Effects::ANSWERED.when(sent)
@@ -106,13 +108,17 @@ impl Channel {
     pub(in crate::mux) fn reject_accepted(&mut self, code: ErrorCode) -> Effects {
         self.stage = Stage::RejectPending(code, Vec::new());
         self.send.stopped = Some(code);
-        self.abort(code) | self.stop(code)
+        let effects = self.abort(code) | self.stop(code);
+        self.send.state = SendState::Rejected(code);
+        effects
     }
 
     /// REJECT was encoded.
     pub(in crate::mux) fn reject_sent(&mut self) -> Effects {
         self.stage = Stage::Rejected;
-        self.send.state = SendState::Aborted;
+        if !self.send.state.is_terminal() {
+            self.send.state = SendState::Aborted;
+        }
         self.recv.state = RecvState::Aborted;
         Effects::RESERVE | Effects::CHECK_CLOSED
     }

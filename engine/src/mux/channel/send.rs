@@ -22,11 +22,16 @@ pub(in crate::mux) enum SendState {
     /// RESET(ABORT) is pending.
     Aborting(ErrorCode),
     Aborted,
+    /// The channel was rejected.
+    Rejected(ErrorCode),
 }
 
 impl SendState {
     pub(in crate::mux) fn is_terminal(self) -> bool {
-        matches!(self, Self::None | Self::Finished | Self::Aborted)
+        matches!(
+            self,
+            Self::None | Self::Finished | Self::Aborted | Self::Rejected(_)
+        )
     }
 
     /// Whether messages or FIN can still be sent.
@@ -177,8 +182,10 @@ impl SendHalf {
     #[inline]
     pub(in crate::mux) fn is_open(&self) -> Result<(), ChannelSendError> {
         match (self.stopped, self.state) {
-            (Some(code), _) => Err(ChannelSendError::Stopped(code)),
             (None, SendState::Sending) => Ok(()),
+            (_, SendState::Rejected(code)) => Err(ChannelSendError::Rejected(code)),
+            (Some(code), _) => Err(ChannelSendError::Stopped(code)),
+            (None, SendState::None) => Err(ChannelSendError::WrongDirection),
             (None, _) => Err(ChannelSendError::Finished),
         }
     }

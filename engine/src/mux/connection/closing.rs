@@ -41,7 +41,7 @@ impl Mux {
             }) if self.is_close_of_drain(code) => drain.ended(if self.opens.is_idle() {
                 DrainEnd::Complete
             } else {
-                DrainEnd::TimeOver
+                DrainEnd::Incomplete
             }),
             // An application code that the peer sent before matters more than the loss.
             _ if drain.by_peer && drain.code >= ErrorCode::APPLICATION => {
@@ -58,7 +58,10 @@ impl Mux {
         codes.map(|c| CloseCode(c.close_code())).any(|c| c == code)
     }
 
-    /// Ends the connection at once, with GOAWAY and the code.
+    /// Ends the connection at once, with GOAWAY and the code. [`ErrorCode::NO_ERROR`] and codes of the
+    /// application from [`ErrorCode::APPLICATION`] on are a drain for the peer, which reports
+    /// [`ChannelFailure::Drained`]: the wire does not tell an abort with these codes from a drain
+    /// (rule R59).
     pub fn abort(&mut self, code: ErrorCode) -> Option<Event<'static>> {
         self.fail(ChannelFailure::Local(code), "")
     }
@@ -353,17 +356,17 @@ impl Mux {
                 metadata: &[],
             });
         }
-        self.reject_local(key);
+        self.reject_local(key, code);
     }
 
     /// Ends both halves of a channel of this end that was rejected.
-    pub(super) fn reject_local(&mut self, key: Key) {
+    pub(super) fn reject_local(&mut self, key: Key, code: ErrorCode) {
         let channel = &mut self.slots[key];
         let asked = matches!(channel.stage, Stage::OpenSent(_));
         if !asked && let Some(alias) = channel.local_alias.take().or(channel.chosen_alias()) {
             self.opens.free_alias(alias);
         }
-        let effects = channel.rejected();
+        let effects = channel.rejected(code);
         self.apply(key, effects);
     }
 }

@@ -215,7 +215,7 @@ impl Mux {
     }
 
     fn put_open(&mut self, key: Key, peer: &Hello) -> bool {
-        if !self.opens.may_open(peer) {
+        if !self.opens.may_open_after(0, peer) {
             self.opens.wait(key);
             return true;
         }

@@ -12,21 +12,48 @@ use super::super::open::{AcceptOptions, Mode, OpenOptions, Resume, Resumption, U
 use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
 use super::{Effects, Mux};
+use crate::config::{require, require_beside};
 
 /// The largest window, in units.
 const WINDOW_MAX: u32 = 1 << 30;
 
-const METADATA_TOO_LONG: OpenError =
-    OpenError::Options("metadata must be at most metadata_bytes_max");
-const TOO_LONG_FOR_PEER: OpenError =
-    OpenError::Options("topic and metadata must fit the largest record that the peer accepts");
+/// The name of the option in [`OpenOptions`] or, if the channel is accepted, in [`AcceptOptions`].
+fn alias_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::alias"
+    } else {
+        "OpenOptions::alias"
+    }
+}
+
+/// As [`alias_field`].
+fn window_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::window"
+    } else {
+        "OpenOptions::window"
+    }
+}
+
+/// As [`alias_field`].
+fn message_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::message_bytes_max"
+    } else {
+        "OpenOptions::message_bytes_max"
+    }
+}
 
 impl Mux {
-    /// Opens a channel. OPEN is sent as soon as the peer's limits allow. Messages may follow before
-    /// the answer, up to the default window of the peer.
+    /// Opens a channel. OPEN is sent as soon as the peer's limits allow: `channels_max` open channels
+    /// of this end, and `pending_opens_max` of them without an answer. Until then it waits at this
+    /// end, as [`ChannelStats::waits_for_peer`](super::super::ChannelStats) shows; such channels
+    /// are opened in order. Messages may follow before the answer, up to the default window of the
+    /// peer.
     ///
     /// # Errors
-    /// [`OpenError`]; no channel is created then.
+    /// [`OpenError`]; no channel is created then. [`OpenError::TooMany`] bounds the channels that
+    /// wait.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if !self.is_open() {
             return Err(match (self.failure(), self.drain) {
@@ -35,18 +62,24 @@ impl Mux {
             });
         }
         options.check(self.config.metadata_bytes_max)?;
-        if self.peer.is_some() && !self.fits_record(&options.to_wire()) {
-            return Err(TOO_LONG_FOR_PEER);
+        if self.peer.is_some() {
+            self.check_record(
+                &options.to_wire(),
+                "the length of OpenOptions::topic, metadata and OPEN",
+            )?;
         }
-        let config = &self.config;
         // An OPEN beyond the peer's limits waits. This bounds how many wait.
-        if self.slots.live() >= 2 * config.channels_max as usize {
-            return Err(OpenError::TooMany);
+        let max = 2 * self.config.channels_max as usize;
+        if self.slots.live() >= max {
+            return Err(OpenError::TooMany { max });
+        }
+        if options.no_wait && !self.may_open_at_once() {
+            return Err(OpenError::PeerLimit);
         }
         let unit = options.unit_or_default();
         let window = self.granted(unit, options.window, options.message_bytes_max, false)?;
         if let Some(alias) = options.alias {
-            self.check_alias(alias)?;
+            self.check_alias(alias, false)?;
             self.opens.choose(alias);
         }
         let sends = options.direction != Direction::AcceptorSends;
@@ -75,9 +108,41 @@ impl Mux {
         Ok(id)
     }
 
-    /// Whether an OPEN or ACCEPT with these options fits the largest record that the peer accepts.
-    fn fits_record(&self, options: &wire::Options<'_>) -> bool {
-        wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.outgoing.record_max()
+    /// Checks that an OPEN or ACCEPT with these options fits the largest record that the peer
+    /// accepts.
+    fn check_record(
+        &self,
+        options: &wire::Options<'_>,
+        what: &'static str,
+    ) -> Result<(), OpenError> {
+        let len = wire::OPENING_HEAD_BYTES_MAX + options.encoded_len();
+        let max = self.outgoing.record_max();
+        Ok(require_beside(
+            len <= max,
+            what,
+            len,
+            "at most the peer's ChannelConfig::record_bytes_max",
+            max,
+        )?)
+    }
+
+    fn check_metadata(&self, metadata: &[u8], what: &'static str) -> Result<(), OpenError> {
+        let max = self.config.metadata_bytes_max;
+        Ok(require_beside(
+            metadata.len() <= max as usize,
+            what,
+            metadata.len(),
+            "at most ChannelConfig::metadata_bytes_max",
+            max,
+        )?)
+    }
+
+    /// Whether the peer's limits allow another OPEN, in addition to those that are not encoded yet.
+    fn may_open_at_once(&self) -> bool {
+        let ahead = self.slots.iter().filter(|channel| channel.opens());
+        self.peer
+            .as_ref()
+            .is_some_and(|peer| self.opens.may_open_after(ahead.count() as u64, peer))
     }
 
     /// Queues the next waiting OPEN, if the peer's limits allow it: after a channel is closed or
@@ -102,25 +167,33 @@ impl Mux {
     fn may_open(&self) -> bool {
         self.peer
             .as_ref()
-            .is_some_and(|peer| self.opens.may_open(peer))
+            .is_some_and(|peer| self.opens.may_open_after(0, peer))
     }
 
-    fn check_alias(&self, alias: u32) -> Result<(), OpenError> {
-        if alias >= self.config.shared_aliases {
-            return Err(OpenError::Options(
-                "a chosen alias must be below shared_aliases",
-            ));
+    fn check_alias(&self, alias: u32, accepts: bool) -> Result<(), OpenError> {
+        let field = alias_field(accepts);
+        require_beside(
+            alias < self.config.shared_aliases,
+            field,
+            alias,
+            "below ChannelConfig::shared_aliases",
+            self.config.shared_aliases,
+        )?;
+        if let Some(peer) = &self.peer {
+            require_beside(
+                u64::from(alias) < peer.aliases_max,
+                field,
+                alias,
+                "below the peer's ChannelConfig::aliases_max",
+                peer.aliases_max,
+            )?;
         }
-        if let Some(peer) = &self.peer
-            && u64::from(alias) >= peer.aliases_max
-        {
-            return Err(OpenError::Options(
-                "the alias must be below the peer's aliases_max",
-            ));
-        }
-        if self.opens.is_chosen(alias) {
-            return Err(OpenError::Options("the alias is in use on this connection"));
-        }
+        require(
+            !self.opens.is_chosen(alias),
+            field,
+            alias,
+            "an alias that is not in use on this connection",
+        )?;
         Ok(())
     }
 
@@ -133,23 +206,8 @@ impl Mux {
         accepts: bool,
     ) -> Result<Window, OpenError> {
         let config = &self.config;
+        self.check_given(unit, window, message_max, accepts)?;
         let default_max = config.defaults(unit).message_max;
-        if message_max.is_some_and(|max| max == 0 || max > config.message_bytes_max) {
-            return Err(OpenError::Options(
-                "message_bytes_max must be at least 1 and not above the connection's",
-            ));
-        }
-        let least = unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT);
-        let less = window.is_some_and(|w| u64::from(w) < least)
-            || message_max.is_some_and(|m| m < default_max);
-        if accepts && less {
-            return Err(OpenError::Options(
-                "an answer must not grant less than the default, of which the opener may have made use",
-            ));
-        }
-        if window.is_some_and(|w| w == 0 || w > WINDOW_MAX) {
-            return Err(OpenError::Options("a window must be 1 to 2^30"));
-        }
         let by_default = unit.cost(
             config.channel_window_bytes.into(),
             config.channel_window_messages.into(),
@@ -165,32 +223,88 @@ impl Mux {
             .message_max(),
             Unit::Messages => Some(config.message_bytes_max),
         };
-        let Some(room) = room else {
-            return Err(OpenError::Options("the window has no room for a message"));
-        };
-        if accepts && room < default_max {
-            return Err(OpenError::Options(
-                "the window has no room for messages that the peer may be sending already: from 64 KiB on it takes half of its size, below three quarters",
-            ));
-        }
+        require_beside(
+            room.is_some(),
+            window_field(accepts),
+            units,
+            "so large that a message fits beside its overhead",
+            config.announced().overhead,
+        )?;
+        let room = room.unwrap_or(0);
+        require_beside(
+            !accepts || room >= default_max,
+            window_field(accepts),
+            units,
+            "so large that messages fit that the peer may be sending already: from 64 KiB on half of the window has room, below three quarters; the largest such message in bytes",
+            default_max,
+        )?;
         let message_max = message_max.unwrap_or(default_max.min(room));
-        if message_max > room {
-            return Err(OpenError::Options(
-                "message_bytes_max needs a larger window: more than twice as many bytes",
-            ));
-        }
+        require_beside(
+            message_max <= room,
+            message_field(accepts),
+            message_max,
+            "at most what the window has room for, unless the window is set to more than twice as many bytes",
+            room,
+        )?;
         let unit_bytes = config.unit_bytes(unit, message_max);
         let bytes = units.saturating_mul(unit_bytes);
-        if bytes > WINDOW_MAX.into() {
-            return Err(OpenError::Options(
-                "as many messages as the window has must not be more than 2^30 bytes: lower message_bytes_max or the window",
-            ));
-        }
+        require_beside(
+            bytes <= WINDOW_MAX.into(),
+            window_field(accepts),
+            units,
+            "so small that as many messages of message_bytes_max are at most 2^30 bytes",
+            message_max,
+        )?;
         Ok(Window {
             units,
             message_max,
             unit_bytes: unit_bytes as u32, // at most 2^30
         })
+    }
+
+    /// Checks the values that the application has set, each by itself.
+    fn check_given(
+        &self,
+        unit: Unit,
+        window: Option<u32>,
+        message_max: Option<u32>,
+        accepts: bool,
+    ) -> Result<(), OpenError> {
+        const DEFAULT_OR_MORE: &str = "at least the default, of which the opener may have made use";
+        let config = &self.config;
+        let least_max = if accepts {
+            config.defaults(unit).message_max
+        } else {
+            0
+        };
+        let least = if accepts {
+            unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT)
+        } else {
+            0
+        };
+        if let Some(max) = message_max {
+            let field = message_field(accepts);
+            require_beside(
+                (1..=config.message_bytes_max).contains(&max),
+                field,
+                max,
+                "1 to ChannelConfig::message_bytes_max",
+                config.message_bytes_max,
+            )?;
+            require_beside(max >= least_max, field, max, DEFAULT_OR_MORE, least_max)?;
+        }
+        if let Some(window) = window {
+            let field = window_field(accepts);
+            let units = u64::from(window);
+            require_beside(units >= least, field, window, DEFAULT_OR_MORE, least)?;
+            require(
+                (1..=WINDOW_MAX).contains(&window),
+                field,
+                window,
+                "1 to 2^30",
+            )?;
+        }
+        Ok(())
     }
 
     /// The window of a channel that the peer opened, before the answer.
@@ -217,26 +331,22 @@ impl Mux {
         if !channel.attached || !matches!(channel.stage, Stage::OpenReceived) {
             return Err(OpenError::UnknownChannel);
         }
-        if options.resumption.is_some() && !channel.resume_asked {
-            return Err(OpenError::Options(
-                "a resumption is only valid for an opener that asks to resume",
-            ));
-        }
-        if !options.numbers_fit() {
-            return Err(OpenError::Options(
-                "epochs and numbers of messages must be below 2^62 - 1",
-            ));
-        }
-        if options.metadata.len() > self.config.metadata_bytes_max as usize {
-            return Err(METADATA_TOO_LONG);
-        }
-        if !self.fits_record(&options.to_wire()) {
-            return Err(TOO_LONG_FOR_PEER);
-        }
+        require(
+            options.resumption.is_none() || channel.resume_asked,
+            "AcceptOptions::resumption",
+            "set",
+            "unset, because the opener does not ask to resume",
+        )?;
+        options.check_numbers()?;
+        self.check_metadata(&options.metadata, "the length of AcceptOptions::metadata")?;
+        self.check_record(
+            &options.to_wire(),
+            "the length of AcceptOptions::metadata and ACCEPT",
+        )?;
         let unit = channel.unit;
         let window = self.granted(unit, options.window, options.message_bytes_max, true)?;
         if let Some(alias) = options.alias {
-            self.check_alias(alias)?;
+            self.check_alias(alias, true)?;
             self.opens.choose(alias);
         }
         let effects = self.slots[key].accept(options, window);
@@ -262,9 +372,7 @@ impl Mux {
         code: ErrorCode,
         metadata: &[u8],
     ) -> Result<(), OpenError> {
-        if metadata.len() > self.config.metadata_bytes_max as usize {
-            return Err(METADATA_TOO_LONG);
-        }
+        self.check_metadata(metadata, "the length of the metadata of the rejection")?;
         self.refuse(id, code, metadata);
         Ok(())
     }
@@ -433,10 +541,9 @@ impl Mux {
         metadata: &'r [u8],
     ) -> Result<Option<Event<'r>>, ChannelViolation> {
         let key = self.open_sent(alias)?;
-        let channel = &mut self.slots[key];
+        let channel = &self.slots[key];
         let (id, attached) = (channel.id, channel.attached);
-        channel.send.stopped = Some(ErrorCode(code));
-        self.reject_local(key);
+        self.reject_local(key, ErrorCode(code));
         self.admit_waiting();
         Ok(attached.then_some(Event::Rejected {
             channel: id,

@@ -211,10 +211,10 @@ impl Opens {
         self.local_unanswered -= 1;
     }
 
-    /// Whether the peer's limits allow another OPEN.
-    pub(super) fn may_open(&self, peer: &Hello) -> bool {
-        u64::from(self.local_open) < peer.channels_max
-            && u64::from(self.local_unanswered) < peer.pending_opens_max
+    /// Whether the peer's limits allow another OPEN, after `ahead` more.
+    pub(super) fn may_open_after(&self, ahead: u64, peer: &Hello) -> bool {
+        u64::from(self.local_open) + ahead < peer.channels_max
+            && u64::from(self.local_unanswered) + ahead < peer.pending_opens_max
     }
 
     /// Queues an OPEN that the peer's limits do not allow yet.

@@ -30,7 +30,7 @@ impl Mux {
             return self.fail_in_time(ChannelFailure::Idle, "nothing received in time");
         }
         if self.liveness.drain_expired(self.now) && self.state == MuxState::Draining {
-            let failure = self.drained(DrainEnd::TimeOver);
+            let failure = self.drained(DrainEnd::Incomplete);
             return self.fail_in_time(failure, "the channels did not end in time");
         }
         if self.liveness.is_ping_due(self.now) {

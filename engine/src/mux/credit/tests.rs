@@ -74,6 +74,17 @@ fn the_largest_message_follows_from_the_window() {
     assert_eq!(counted.default_message_max(Unit::Messages), 8000);
     assert_eq!(counted.default_message_max(Unit::Bytes), 32_193);
     assert_eq!(announced(1024, 64, 1024).counted_message_max(), None);
+    // The table in the documentation of `ChannelConfig::message_bytes_max`.
+    for (kib, bytes, counted) in [
+        (16, 12_033, 1920),
+        (64, 32_193, 8000),
+        (256, 128_961, 32_192),
+        (1024, 516_161, 128_960),
+    ] {
+        let announced = announced(kib << 10, 64, 16_448);
+        assert_eq!(announced.message_max(), Some(bytes));
+        assert_eq!(announced.counted_message_max(), Some(counted));
+    }
 }
 
 /// RETURN keeps the limit and reduces the window; at most the growth beyond the initial window can

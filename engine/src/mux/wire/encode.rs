@@ -311,7 +311,7 @@ pub(crate) fn put_ping(out: &mut Vec<u8>, value: u64, pong: bool) {
 
 /// Appends GOAWAY. A reason that is too long is cut between characters.
 pub(crate) fn put_goaway(out: &mut Vec<u8>, go_away: &GoAway<'_>) {
-    // A settings has four bytes at most. `str::floor_char_boundary` needs Rust 1.91.
+    // A character has four bytes at most. `str::floor_char_boundary` needs Rust 1.91.
     let most = go_away.reason.len().min(GOAWAY_REASON_BYTES_MAX);
     let len = (most.saturating_sub(3)..=most)
         .rev()

@@ -280,8 +280,8 @@ impl Channels {
     }
 
     /// Ends all channels at once because the program ends: the peer gets GOAWAY without an error,
-    /// then Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd). Queued
-    /// messages are not sent.
+    /// then Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or
+    /// `Complete` if it has no channel open. Queued messages are not sent.
     pub fn go_away(&mut self) {
         if let Some(Event::Failed(failure)) = self.core.go_away() {
             self.failure = Some(failure);

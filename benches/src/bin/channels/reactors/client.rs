@@ -1,12 +1,12 @@
 //! The client of channels: the common part of its jobs.
 
 use anyhow::{Result, anyhow, bail};
-use tickwire::Error;
 use tickwire::channels::{
     ChannelCx, ChannelFailure, ChannelHandler, ChannelId, ChannelSendError, ErrorCode, Multiplexed,
     OpenOptions, Received, Rejection,
 };
 use tickwire::reactor::{ConnId, Ended, Opened};
+use tickwire::{Error, Stats};
 
 use super::Measures;
 use crate::work::{Role, Sample};
@@ -175,7 +175,7 @@ impl<J: Job> ChannelHandler for Client<J> {
         self.call(control, cx, |_, _| bail!("a channel was stopped: {code:?}"));
     }
 
-    fn close(&mut self, _: Control, _: ConnId, ended: Ended, failure: ChannelFailure) {
+    fn close(&mut self, _: Control, _: ConnId, ended: Ended, failure: ChannelFailure, _: Stats) {
         self.sample
             .get_or_insert(Err(anyhow!("the connection ended: {failure}, {ended:?}")));
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use tickwire::reactor::{ConnId, Cx, Ended, Handler, Opened};
-use tickwire::{Error, Message, SendError};
+use tickwire::{Error, Message, SendError, Stats};
 
 use super::Measures;
 use crate::load::Load;
@@ -207,7 +207,7 @@ impl Handler for Client {
         self.check(cx, sent);
     }
 
-    fn close(&mut self, (): (), _: ConnId, ended: Ended) {
+    fn close(&mut self, (): (), _: ConnId, ended: Ended, _: Stats) {
         let ended = anyhow!("a connection ended: {ended:?}");
         self.sample.get_or_insert(Err(ended));
     }

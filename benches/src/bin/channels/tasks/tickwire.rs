@@ -48,7 +48,7 @@ impl Wire for Tickwire {
         };
         let connector = Connector::new().tune(tune);
         let url = format!("ws://{addr}/");
-        let session = ChannelSocket::client(&connector, &url, config::channels()).await?;
+        let session = ChannelSocket::connect_with(&connector, &url, config::channels()).await?;
         session.ready().await?;
         Ok(Link(session))
     }

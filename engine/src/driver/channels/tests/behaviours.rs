@@ -332,7 +332,7 @@ const ENDS: &[Row] = &[
             assert!(p.closes.is_empty(), "the drain timeout has not passed");
             p.subject.pass(Duration::from_millis(200));
         },
-        outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::TimeOver)),
+        outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::Incomplete)),
         closes: &[4018],
         ..ROW
     },
@@ -352,7 +352,7 @@ const ENDS: &[Row] = &[
     Row {
         what: "a drain by the peer: channels that do not end",
         story: |p| p.drain_and_close(4000),
-        outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::TimeOver)),
+        outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::Incomplete)),
         closes: &[4000],
         ..ROW
     },

@@ -60,8 +60,8 @@ pub struct WebSocketUpgrade {
     request: Request,
     upgrade: OnUpgrade,
     config: Arc<Config>,
-    origins: Option<Origins>,
-    subprotocol: Option<String>,
+    origins: Option<Arc<Origins>>,
+    subprotocol: Result<Option<String>, HandshakeError>,
     on_failed_upgrade: Option<Box<dyn FnOnce(Error) + Send>>,
 }
 
@@ -84,8 +84,10 @@ impl WebSocketUpgrade {
     /// Accepts only pages of these origins, and clients that are not browsers. Without this call
     /// pages of every origin are accepted.
     ///
-    /// [`Self::on_upgrade`] refuses other origins with status 403.
-    pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
+    /// [`Self::on_upgrade`] refuses other origins with status 403, and reports the origin to
+    /// [`Self::on_failed_upgrade`]. Make the list once, at the start of the server, and share it
+    /// between all requests.
+    pub fn origins(mut self, origins: impl Into<Arc<Origins>>) -> Self {
         self.origins = Some(origins.into());
         self
     }
@@ -95,19 +97,36 @@ impl WebSocketUpgrade {
     /// sub-protocol.
     pub fn subprotocols<N: Into<String>>(mut self, supported: impl IntoIterator<Item = N>) -> Self {
         let supported = supported.into_iter().map(Into::<String>::into);
-        self.subprotocol = self.request.choose_subprotocol(supported);
+        self.subprotocol = Ok(self.request.choose_subprotocol(supported));
         self
     }
 
-    /// The sub-protocol chosen by [`Self::subprotocols`].
-    #[must_use]
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+    /// As [`Self::subprotocols`], but [`Self::on_upgrade`] refuses a client that offers none of them
+    /// with status 400 ([`HandshakeError::SubprotocolNeeded`]).
+    pub fn require_subprotocols<N: Into<String>>(
+        mut self,
+        supported: impl IntoIterator<Item = N>,
+    ) -> Self {
+        let supported = supported.into_iter().map(Into::<String>::into);
+        self.subprotocol = self.request.require_subprotocol(supported).map(Some);
+        self
     }
 
-    /// Sets a function to call when the connection does not open: with [`Error::Io`] if it ends
-    /// before the response with status 101 is sent, with [`Error::Config`] if a config is invalid,
-    /// which is answered with status 500. The function is not called for a client that is refused.
+    /// The sub-protocol chosen by [`Self::subprotocols`] or [`Self::require_subprotocols`].
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_ref().ok()?.as_deref()
+    }
+
+    /// Sets a function to call when the connection does not open:
+    ///
+    /// - with [`Error::Handshake`] if [`Self::on_upgrade`] refuses the client. The error says why:
+    ///   [`HandshakeError::OriginNotAllowed`] names the origin;
+    /// - with [`Error::Config`] if a config is invalid, which is answered with status 500;
+    /// - with [`Error::Io`] if the connection ends before the response with status 101 is sent.
+    ///
+    /// A request that breaks a rule is refused before this extractor exists. To see its error, take
+    /// `Result<WebSocketUpgrade, HandshakeError>` as the argument of the route's function.
     pub fn on_failed_upgrade(mut self, on_error: impl FnOnce(Error) + Send + 'static) -> Self {
         self.on_failed_upgrade = Some(Box::new(on_error));
         self
@@ -130,7 +149,7 @@ impl WebSocketUpgrade {
 
     /// As [`Self::on_upgrade`], with channels. A client that does not offer
     /// [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) is refused with status 400.
-    /// [`Self::subprotocols`] is not used.
+    /// [`Self::subprotocols`] and [`Self::require_subprotocols`] are not used.
     ///
     /// ```
     /// use axum::response::Response;
@@ -165,10 +184,7 @@ impl WebSocketUpgrade {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (config, channels) = (Arc::clone(&self.config), channels.into());
-        self.subprotocol = Some(SUBPROTOCOL.into());
-        if let Err(error) = self.request.require_subprotocol(SUBPROTOCOL) {
-            return error.into_response();
-        }
+        self = self.require_subprotocols([SUBPROTOCOL]);
         let checked = ChannelSession::check(&channels, &config);
         let open = |upgrading: Upgrading| upgrading.open_channels(config, channels);
         self.answer(checked, open, serve)
@@ -187,22 +203,25 @@ impl WebSocketUpgrade {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let on_error = self.on_failed_upgrade.unwrap_or_else(|| Box::new(drop));
-        if let Some(origins) = &self.origins
-            && let Err(error) = origins.check(&self.request)
-        {
-            return error.into_response();
-        }
+        let allowed = match &self.origins {
+            Some(origins) => origins.check(&self.request),
+            None => Ok(()),
+        };
+        let subprotocol = match allowed.and(self.subprotocol) {
+            Ok(subprotocol) => subprotocol,
+            Err(error) => return refused(error, on_error),
+        };
         if let Err(error) = checked {
             on_error(error.into());
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let mut accept = Accept::new();
-        if let Some(name) = self.subprotocol {
+        if let Some(name) = subprotocol {
             accept = accept.subprotocol(name);
         }
         let (response, upgrading) = match accept_with(&self.request, self.upgrade, &accept) {
             Ok(accepted) => accepted,
-            Err(error) => return error.into_response(),
+            Err(error) => return refused(error, on_error),
         };
         let opens = open(upgrading);
         tokio::spawn(async move {
@@ -213,6 +232,12 @@ impl WebSocketUpgrade {
         });
         response.map(|_| Body::empty())
     }
+}
+
+fn refused(error: HandshakeError, on_error: impl FnOnce(Error)) -> Response {
+    let response = error.refusal().into_response();
+    on_error(error.into());
+    response
 }
 
 impl fmt::Debug for WebSocketUpgrade {
@@ -235,7 +260,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
             upgrade: take_upgrade(&mut parts.extensions)?,
             config: Arc::default(),
             origins: None,
-            subprotocol: None,
+            subprotocol: Ok(None),
             on_failed_upgrade: None,
         })
     }

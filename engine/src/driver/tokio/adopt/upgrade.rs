@@ -58,7 +58,7 @@ use crate::session::channels::ChannelConfig;
 ///
 /// fn accept<B>(request: &http::Request<B>) -> Result<Accept, HandshakeError> {
 ///     let request = Request::try_from(request)?;
-///     Origins::new(["https://example.com"]).check(&request)?;
+///     Origins::new(["https://example.com"])?.check(&request)?;
 ///     let chosen = request.choose_subprotocol(["ticks.v2", "ticks.v1"]);
 ///     Ok(chosen.map_or(Accept::new(), |name| Accept::new().subprotocol(name)))
 /// }

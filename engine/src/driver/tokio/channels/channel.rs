@@ -25,8 +25,8 @@ use crate::session::channels::{
 /// A `Channel` has the methods of a [`Sender`] and of a [`Receiver`]. It implements neither `Sink`
 /// nor `Stream` of the futures crates.
 ///
-/// On a one-way channel, the methods of the missing half fail: with [`ChannelSendError::Finished`]
-/// or [`ChannelError::NotReceiving`].
+/// On a one-way channel, the methods of the missing half fail: with
+/// [`ChannelSendError::WrongDirection`] or [`ChannelError::NotReceiving`].
 #[derive(Debug)]
 pub struct Channel {
     pub(super) sender: Sender,
@@ -50,6 +50,10 @@ impl Channel {
     /// Waits until the peer accepts or rejects a channel that this end has opened. Sending and
     /// receiving need not wait for this. On a channel that the peer has opened, this is ready at
     /// once.
+    ///
+    /// Only the peer and the end of the connection bound the wait: the peer's application may answer
+    /// late, and a channel beyond the peer's limits waits until another channel ends
+    /// ([`ChannelStats::waits_for_peer`]; [`ChannelSocket::open`](super::ChannelSocket::open)).
     ///
     /// Cancel safe.
     ///

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::string::String;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -40,15 +41,15 @@ use crate::session::channels::{
 /// use tickwire::channels::{OpenOptions, ChannelSocket};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let session = ChannelSocket::connect("ws://127.0.0.1:9001/feed").await?;
-/// let mut orders = session.open(OpenOptions::new("orders").priority(0))?;
+/// let socket = ChannelSocket::connect("ws://127.0.0.1:9001/feed").await?;
+/// let mut orders = socket.open(OpenOptions::new("orders").priority(0))?;
 /// orders.send(b"buy 10 EURUSD").await?;
 /// orders.finish()?;
 /// while let Some(answer) = orders.recv().await? {
 ///     println!("{} bytes", answer.len());
 /// }
-/// session.drain(tickwire::channels::ErrorCode::NO_ERROR);
-/// session.closed().await;
+/// socket.drain(tickwire::channels::ErrorCode::NO_ERROR);
+/// socket.closed().await;
 /// # Ok(())
 /// # }
 /// ```
@@ -64,8 +65,8 @@ use crate::session::channels::{
 /// loop {
 ///     let incoming = listener.accept().await?;
 ///     tokio::spawn(async move {
-///         let session = ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
-///         while let Some(offer) = session.accept().await {
+///         let socket = ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
+///         while let Some(offer) = socket.accept().await {
 ///             let Ok(mut channel) = offer.accept(AcceptOptions::new()) else {
 ///                 continue;
 ///             };
@@ -92,12 +93,12 @@ impl ChannelSocket {
     /// Connects to a `ws://` URL with the default config.
     ///
     /// # Errors
-    /// As [`Self::client`].
+    /// As [`Self::connect_with`].
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::client(&Connector::new(), url, ChannelConfig::default()).await
+        Self::connect_with(&Connector::new(), url, ChannelConfig::default()).await
     }
 
-    /// Connects to a `ws://` URL. Offers the channels sub-protocol, and those of the connector.
+    /// Connects to a `ws://` URL with this connector and config. Offers the channels sub-protocol, and those of the connector.
     ///
     /// # Errors
     /// [`Error::Config`], also if a limit of the connector is below what the channels need
@@ -105,7 +106,7 @@ impl ChannelSocket {
     /// [`HandshakeError::SubprotocolNotAgreed`](crate::handshake::HandshakeError) if the server
     /// opens the WebSocket without choosing the sub-protocol. The server then gets Close 1002 (rule
     /// R61 of `docs/protocol.md`).
-    pub async fn client(
+    pub async fn connect_with(
         connector: &Connector,
         url: &str,
         config: impl Into<Arc<ChannelConfig>>,
@@ -120,7 +121,7 @@ impl ChannelSocket {
     /// Runs a server's opening handshake, and starts channels.
     ///
     /// # Errors
-    /// As [`Incoming::request`] and [`Self::upgrade`].
+    /// As [`Incoming::request`] and [`Self::accept_upgrade`].
     pub async fn accept_from<S>(
         incoming: Incoming<S>,
         config: impl Into<Arc<ChannelConfig>>,
@@ -128,7 +129,7 @@ impl ChannelSocket {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self::upgrade(incoming.request().await?, &Accept::new(), config).await
+        Self::accept_upgrade(incoming.request().await?, &Accept::new(), config).await
     }
 
     /// Accepts a request that the application has read, and starts channels. A request that does
@@ -139,7 +140,7 @@ impl ChannelSocket {
     /// [`Error::Handshake`] with
     /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError), after the refusal
     /// was sent; as [`Upgrade::accept_with`].
-    pub async fn upgrade<S>(
+    pub async fn accept_upgrade<S>(
         upgrade: Upgrade<S>,
         accept: &Accept,
         config: impl Into<Arc<ChannelConfig>>,
@@ -147,7 +148,7 @@ impl ChannelSocket {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if let Err(error) = upgrade.request().require_subprotocol(SUBPROTOCOL) {
+        if let Err(error) = upgrade.request().require_subprotocol([SUBPROTOCOL]) {
             // The error of the request matters more than one of sending the refusal.
             let _ = upgrade.refuse(error.refusal()).await;
             return Err(error.into());
@@ -237,9 +238,18 @@ impl ChannelSocket {
 
     /// Opens a channel. Messages may be sent at once, before the peer accepts the channel.
     ///
+    /// The peer's `channels_max` and `pending_opens_max` limit the open channels of this end, and
+    /// those that the peer has not answered. A channel beyond these limits waits at this end, in the
+    /// order of the calls: the peer does not know of it, its messages stay in its queue, and
+    /// [`Channel::accepted`] waits, until another channel ends or is answered. Nothing else bounds
+    /// the time. [`ChannelStats::waits_for_peer`](crate::channels::ChannelStats) and
+    /// [`MuxStats::channels_waiting`] show such channels, and
+    /// [`OpenOptions::no_wait`] fails instead of waiting.
+    ///
     /// # Errors
-    /// [`OpenError`] if an option is invalid, the limit of channels is reached, or the connection is draining or
-    /// has ended.
+    /// [`OpenError`] if an option is invalid, or the connection is draining or has ended;
+    /// [`OpenError::TooMany`] if this end has twice its own `channels_max` of channels: those of both
+    /// ends, open, waiting, or ended and not dropped yet.
     pub fn open(&self, options: OpenOptions) -> Result<Channel, OpenError> {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
@@ -261,7 +271,7 @@ impl ChannelSocket {
                     return Some(None);
                 }
                 match state.offers.pop_front() {
-                    None if state.draining || state.channels().is_draining() => Some(None),
+                    None if state.drain.is_some() || state.channels().is_draining() => Some(None),
                     offer => offer.map(Some),
                 }
             },
@@ -271,25 +281,87 @@ impl ChannelSocket {
     }
 
     /// Ends the connection in order: no more channels are opened or accepted, open channels may end
-    /// within `close_timeout`, then the connection is closed. The peer gets GOAWAY with `code`.
-    /// Channels of this end that were not announced yet are rejected.
+    /// within `close_timeout`, then the connection is closed. Channels of this end that were not
+    /// announced yet are rejected.
+    ///
+    /// The peer gets GOAWAY with `code`: its [`draining`](Self::draining) returns the code, its
+    /// [`accept`](Self::accept) returns `None`, and its [`open`](Self::open) fails with
+    /// [`OpenError::Draining`]. Its open channels go on until they end or `close_timeout` is over;
+    /// then its [`closed`](Self::closed) returns [`ChannelFailure::Drained`]. A task of the peer
+    /// that only receives sees nothing before, unless it also awaits `draining`.
+    ///
+    /// `code` is [`ErrorCode::NO_ERROR`], or one of the application from
+    /// [`ErrorCode::APPLICATION`] on. A second call has no effect.
     pub fn drain(&self, code: ErrorCode) {
+        self.drain_with(code, "");
+    }
+
+    /// As [`Self::drain`], with a reason of at most 123 bytes for the peer's
+    /// [`draining`](Self::draining).
+    pub fn drain_with(&self, code: ErrorCode, reason: &'static str) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
-        state.channels_mut().drain(code, "");
-        state.offer_waiters.wake_all(after);
+        state.channels_mut().drain(code, reason);
+        state.start_drain(code, reason, after);
         state.driver.wake(after);
     }
 
+    /// Waits until a drain starts, by the peer's GOAWAY or by this end, and returns its code and its
+    /// reason, untrusted text if the peer started it. No channel can be opened then, and open
+    /// channels should end soon: finish them, and connect again for more. A connection that ends
+    /// without a drain gives the code of its end, and no reason.
+    ///
+    /// Cancel safe. Any number of tasks may call this at the same time.
+    ///
+    /// ```no_run
+    /// use tickwire::channels::{ChannelSocket, OpenOptions};
+    ///
+    /// # async fn run(socket: ChannelSocket) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut quotes = socket.open(OpenOptions::new("quotes"))?;
+    /// loop {
+    ///     tokio::select! {
+    ///         quote = quotes.recv() => match quote? {
+    ///             Some(quote) => println!("{} bytes", quote.len()),
+    ///             None => return Ok(()),
+    ///         },
+    ///         (code, reason) = socket.draining() => {
+    ///             println!("the server drains: {code} {reason:?}");
+    ///             return Ok(()); // connect again
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn draining(&self) -> (ErrorCode, String) {
+        wait(
+            Arc::clone(self.shared()),
+            (),
+            |s, ()| Some(&mut s.offer_waiters),
+            |state| match (&state.drain, state.failure) {
+                (Some(drain), _) => Some(drain.clone()),
+                (None, Some(failure)) => Some((failure.code(), String::new())),
+                (None, None) => None,
+            },
+        )
+        .await
+    }
+
     /// Ends the connection at once; the peer gets `code`. Queued messages are not sent.
+    ///
+    /// The peer takes [`ErrorCode::NO_ERROR`] and codes of the application, from
+    /// [`ErrorCode::APPLICATION`] on, for a drain that has ended: it reports
+    /// [`ChannelFailure::Drained`], with
+    /// [`DrainEnd::Incomplete`](crate::channels::DrainEnd::Incomplete) if channels were open. With
+    /// [`ErrorCode::INTERNAL`], for instance, it reports [`ChannelFailure::Peer`].
     pub fn abort(&self, code: ErrorCode) {
         self.end(|channels| channels.abort(code));
     }
 
     /// Ends the connection at once because this program ends: the peer gets GOAWAY with
     /// [`ErrorCode::NO_ERROR`] and Close 1001, and reports
-    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd). Queued messages are not sent. A runtime
-    /// that shuts down does the same, as far as the stream accepts the bytes without waiting.
+    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or `Complete` if it has no channel open.
+    /// Queued messages are not sent. A runtime that shuts down does the same, as far as the stream
+    /// accepts the bytes without waiting.
     pub fn go_away(&self) {
         self.end(Channels::go_away);
     }

@@ -3,6 +3,7 @@
 
 use std::boxed::Box;
 use std::collections::VecDeque;
+use std::string::String;
 use std::sync::Arc;
 use std::task::Waker;
 use std::vec::Vec;
@@ -161,13 +162,14 @@ pub(super) struct State {
     pub(super) driver: DriverWaker,
     /// Tasks that wait for the peer's HELLO.
     pub(super) ready_waiters: Waiters,
-    /// Tasks that wait for a channel of the peer.
+    /// Tasks that wait for a channel of the peer, or for a drain.
     pub(super) offer_waiters: Waiters,
     /// Tasks that wait for the end of the connection.
     pub(super) closed_waiters: Waiters,
     pub(super) ready: bool,
-    /// The peer opens no more channels.
-    pub(super) draining: bool,
+    /// The code and the reason of the drain, once either end has started one: neither end opens more
+    /// channels.
+    pub(super) drain: Option<(ErrorCode, String)>,
     /// How the channels ended.
     pub(super) failure: Option<ChannelFailure>,
     /// The driver has ended, and the stream is closed.
@@ -190,7 +192,7 @@ impl State {
             offer_waiters: Waiters::default(),
             closed_waiters: Waiters::default(),
             ready: false,
-            draining: false,
+            drain: None,
             failure: None,
             closed: false,
             refuses_offers: false,
@@ -257,15 +259,8 @@ impl State {
         if self.port(id).is_some_and(|p| p.has_ttl) {
             self.channels_mut().set_time(now());
         }
-        let mut sent = put(self.channels_mut());
+        let sent = put(self.channels_mut());
         self.wake_driver(after);
-        if let Err(ChannelSendError::Finished) = sent
-            && let Some(port) = self.port(id).filter(|p| !p.send_ended)
-            && let Some(code) = port.stopped
-        {
-            // The session reports `Finished` for a channel rejected before it was announced.
-            sent = Err(ChannelSendError::Stopped(code));
-        }
         if let (Err(ChannelSendError::WouldBlock), Some(waker)) = (&sent, waker)
             && let Some(port) = self.port(id)
         {
@@ -315,13 +310,16 @@ impl State {
                 self.ready = true;
                 self.ready_waiters.wake_all(after);
             }
-            Event::Draining { .. } => {
-                self.draining = true;
-                self.offer_waiters.wake_all(after);
-            }
+            Event::Draining { code, reason } => self.start_drain(code, reason, after),
             Event::Failed(failure) => self.fail(failure, after),
             other => self.apply_to_port(other, after),
         }
+    }
+
+    /// Records the drain, unless an earlier one is recorded, and wakes the tasks that wait for it.
+    pub(super) fn start_drain(&mut self, code: ErrorCode, reason: &str, after: &mut AfterUnlock) {
+        self.drain.get_or_insert_with(|| (code, reason.into()));
+        self.offer_waiters.wake_all(after);
     }
 
     /// Applies an event of one channel.

@@ -21,6 +21,7 @@ use crate::channels::{
 use crate::{Parts, Role, WebSocket};
 
 mod cancel;
+mod drains;
 mod ends;
 mod memory;
 mod parting;

@@ -186,6 +186,29 @@ fn every_order_ends() {
     }
 }
 
+/// A peer that has no channel open loses nothing by an end that goes away: the drain is complete.
+#[test]
+fn an_end_that_goes_away_is_told_by_what_it_breaks_off() {
+    for (closes, end) in [(false, DrainEnd::GoingAway), (true, DrainEnd::Complete)] {
+        let mut world = world(true, [TIMEOUT; 2]);
+        if closes {
+            for end in [0, 1, 0] {
+                world.step(Step::Close(end));
+                world.carry(end);
+            }
+        }
+        world.step(Step::GoAway(1));
+        let drained = |by_peer, end| ChannelFailure::Drained {
+            by_peer,
+            code: ErrorCode::NO_ERROR,
+            end,
+        };
+        let told = world.end();
+        let expected = [drained(true, end), drained(false, DrainEnd::GoingAway)];
+        assert_eq!(told, expected, "{closes}");
+    }
+}
+
 /// Two drains cross, each with a code of its own, and one end has less patience than the other: its
 /// Close is the end of a drain for both, not a loss.
 #[test]
@@ -201,7 +224,7 @@ fn drains_that_cross_end_as_drains() {
         let drained = |code| ChannelFailure::Drained {
             by_peer: false,
             code,
-            end: DrainEnd::TimeOver,
+            end: DrainEnd::Incomplete,
         };
         assert_eq!(world.end(), [drained(CLIENT_CODE), drained(SERVER_CODE)]);
     }

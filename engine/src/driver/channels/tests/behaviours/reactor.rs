@@ -13,6 +13,7 @@ use super::super::super::super::remote::Command;
 use super::super::super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed};
 use super::{Act, Outcome, Start, Subject};
 use crate::role::Role;
+use crate::session::Stats;
 use crate::session::channels::{
     AcceptOptions, ChannelFailure, ChannelId, OpenOptions, Opening, Received,
 };
@@ -60,7 +61,7 @@ impl ChannelHandler for Echo {
         }
     }
 
-    fn close(&mut self, (): (), _: ConnId, _: Ended, failure: ChannelFailure) {
+    fn close(&mut self, (): (), _: ConnId, _: Ended, failure: ChannelFailure, _: Stats) {
         *self.outcome.borrow_mut() = Some(Outcome::Ended(failure));
     }
 

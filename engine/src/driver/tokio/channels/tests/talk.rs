@@ -327,7 +327,10 @@ async fn the_missing_half_of_a_one_way_channel_fails() {
     let options = OpenOptions::new("up").direction(Direction::OpenerSends);
     let (mut local, mut remote) = open(&client, &server, options).await;
     assert_eq!(local.recv().await.unwrap_err(), ChannelError::NotReceiving);
-    assert_eq!(remote.send(b"no").await, Err(ChannelSendError::Finished));
+    assert_eq!(
+        remote.send(b"no").await,
+        Err(ChannelSendError::WrongDirection)
+    );
     local.send(b"yes").await.unwrap();
     assert_eq!(&*within(remote.recv()).await.unwrap().unwrap(), b"yes");
 }
