@@ -162,9 +162,7 @@ fn stop_on_signal(mut signals: Signals, remotes: Vec<Remote<()>>) {
     thread::spawn(move || {
         for _ in signals.forever() {
             for remote in &remotes {
-                // Fails for a reactor that has ended, or whose command queue is full: the next signal
-                // tries again.
-                let _ = remote.stop();
+                let _ = remote.stop(); // fails only for a reactor that has ended
             }
         }
     });

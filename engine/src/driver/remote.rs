@@ -36,7 +36,6 @@ pub(crate) enum Command<C> {
     Adopt(Box<(Parts<Socket>, u64)>),
     /// A socket that was accepted elsewhere, before its opening handshake.
     Accepted(Socket, PeerAddr),
-    Stop,
 }
 
 pub(crate) enum Payload {
@@ -158,7 +157,7 @@ pub(super) fn plain_url(url: &str) -> Result<Url, Error> {
 pub enum RemoteError {
     /// The command queue is full ([`COMMANDS_MAX`] commands). Try again later.
     Full,
-    /// The reactor has ended.
+    /// The reactor is stopping, or has ended.
     Stopped,
     /// The close code or reason must not be sent. The connection was not closed.
     Close(SendError),
@@ -171,9 +170,9 @@ impl fmt::Display for RemoteError {
                 f,
                 "the reactor did not accept the command: its queue is full ({COMMANDS_MAX} commands); try again later"
             ),
-            Self::Stopped => {
-                f.write_str("the reactor did not accept the command: the reactor has ended")
-            }
+            Self::Stopped => f.write_str(
+                "the reactor did not accept the command: the reactor is stopping, or has ended",
+            ),
             Self::Close(e) => write!(f, "the connection was not closed: {e}"),
         }
     }
@@ -188,15 +187,27 @@ impl std::error::Error for RemoteError {
     }
 }
 
+/// Whether the queue of a reactor accepts commands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Intake {
+    Open,
+    /// A stop was requested. The reactor carries out the commands that are in the queue.
+    Stopping,
+    /// The reactor has ended.
+    Ended,
+}
+
 /// The state that a reactor and its remotes share.
 pub(crate) struct Signal {
     /// The reactor is waiting, or about to wait: a sender must wake it.
     parked: AtomicBool,
     /// Connections of the reactor as last published, plus accepted sockets in the queue.
     connections: AtomicUsize,
-    /// The reactor has ended. A sender holds the read lock while it pushes, so that no command is
-    /// added after the reactor has set this flag.
-    closed: RwLock<bool>,
+    /// Whether the queue accepts commands. A sender holds the read lock while it pushes, so that no
+    /// command is added after this value has changed.
+    intake: RwLock<Intake>,
+    /// A stop was requested. Set with `intake`, and read by the reactor without the lock.
+    stop: AtomicBool,
     /// Wakes the reactor.
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -212,6 +223,21 @@ impl Signal {
 
     pub(crate) fn unpark(&self) {
         self.parked.store(false, Ordering::Relaxed);
+    }
+
+    /// Closes the queue for senders. Returns its state before.
+    fn close(&self, to: Intake) -> Intake {
+        let mut intake = self.intake.write().unwrap_or_else(PoisonError::into_inner);
+        let before = *intake;
+        *intake = before.max(to);
+        // Under the lock: a reactor that sees the flag finds every accepted command in the queue.
+        self.stop.store(true, Ordering::Release);
+        before
+    }
+
+    /// A stop was requested. From then on no command is added to the queue.
+    pub(crate) fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
     }
 
     fn notify(&self) {
@@ -248,10 +274,17 @@ impl<C> Commands<C> {
         self.published.set(self.published.get() + 1);
     }
 
-    /// Closes the queue for senders, and returns the commands that are left in it.
+    /// The reactor is stopping: closes the queue for senders.
+    pub(crate) fn refuse_more(&self) {
+        if !self.signal.stop_requested() {
+            self.signal.close(Intake::Stopping);
+        }
+    }
+
+    /// The reactor has ended: closes the queue for senders, and returns the commands that are left
+    /// in it.
     pub(crate) fn close(&self) -> impl Iterator<Item = Command<C>> {
-        let closed = self.signal.closed.write();
-        *closed.unwrap_or_else(PoisonError::into_inner) = true;
+        self.signal.close(Intake::Ended);
         std::iter::from_fn(|| self.pop())
     }
 
@@ -266,6 +299,13 @@ impl<C> Commands<C> {
             }
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
+    }
+}
+
+/// A reactor can also end by being dropped.
+impl<C> Drop for Commands<C> {
+    fn drop(&mut self) {
+        self.signal.close(Intake::Ended);
     }
 }
 
@@ -298,7 +338,8 @@ pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>,
     let signal = Arc::new(Signal {
         parked: AtomicBool::new(false),
         connections: AtomicUsize::new(0),
-        closed: RwLock::new(false),
+        intake: RwLock::new(Intake::Open),
+        stop: AtomicBool::new(false),
         wake: Box::new(wake),
     });
     (
@@ -441,10 +482,19 @@ impl<C> Remote<C> {
     /// after [`Handler::stopping`](crate::reactor::Handler::stopping). The reactor ends when all
     /// connections have ended, at the latest after `close_timeout`.
     ///
+    /// A stop takes no place in the command queue: it succeeds when the queue is full. The reactor
+    /// first carries out the commands that were accepted before. Every later command is refused with
+    /// [`RemoteError::Stopped`]. Another stop of a reactor that is stopping has no effect.
+    ///
     /// # Errors
-    /// [`RemoteError::Full`] and [`RemoteError::Stopped`].
+    /// [`RemoteError::Stopped`] if the reactor has ended.
     pub fn stop(&self) -> Result<(), RemoteError> {
-        self.push(Command::Stop).map_err(|(e, _)| e)
+        match self.signal.close(Intake::Stopping) {
+            Intake::Ended => return Err(RemoteError::Stopped),
+            Intake::Stopping => {}
+            Intake::Open => self.signal.notify(),
+        }
+        Ok(())
     }
 
     /// The number of connections that the reactor held at its last wait, plus the accepted sockets
@@ -462,13 +512,13 @@ impl<C> Remote<C> {
     fn push(&self, command: Command<C>) -> Result<(), (RemoteError, Command<C>)> {
         // The lock is held until the command is in the queue: else the reactor could end in between
         // and never answer the command.
-        let closed = self.signal.closed.read();
-        let closed = closed.unwrap_or_else(PoisonError::into_inner);
-        if *closed {
+        let intake = self.signal.intake.read();
+        let intake = intake.unwrap_or_else(PoisonError::into_inner);
+        if *intake != Intake::Open {
             return Err((RemoteError::Stopped, command));
         }
         let sent = self.queue.try_send(command);
-        drop(closed);
+        drop(intake);
         match sent {
             Ok(()) => {
                 self.signal.notify();

@@ -49,7 +49,7 @@ fn echoes(peer: &mut Peer, text: &str) {
 }
 
 fn end(group: Reactors<Job, App>, mut peers: Vec<Peer>) {
-    group.stop().expect("room");
+    group.stop();
     for peer in &mut peers {
         assert_eq!(peer.next().close_code(), Some(1001));
         assert_eq!(peer.finish(), Got::Eof);
@@ -246,6 +246,6 @@ fn join_gives_what_became_of_each_handler() {
     let make = |index| Local(Rc::new(index));
     let group =
         Reactors::start_with(local(), &options, make, |Local(index)| *index * 10).expect("a group");
-    group.stop().expect("room");
+    group.stop();
     assert_eq!(group.join().expect("a clean end"), [0, 10, 20]);
 }

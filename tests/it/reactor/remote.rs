@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::frames::op;
 use tickwire::reactor::{
-    COMMANDS_MAX, ConnId, Cx, Handler, Hub, Opened, Remote, RemoteError, TokioReactor, Wait,
+    COMMANDS_MAX, ConnId, Cx, Handler, Hub, Opened, Outgoing, Remote, RemoteError, TokioReactor,
+    Wait,
 };
 use tickwire::{CloseCode, Message, PreparedMessage, SendError};
 
@@ -23,6 +24,9 @@ on_both!(
     no_command_is_lost,
     every_single_command_wakes_the_reactor,
     a_full_queue_returns_the_command,
+    a_full_queue_does_not_prevent_a_stop,
+    a_stopping_reactor_accepts_no_commands,
+    a_reactor_that_stops_itself_accepts_no_commands,
     other_threads_can_send_messages,
     messages_to_closed_connections_come_back,
     one_message_reaches_many_connections,
@@ -160,6 +164,89 @@ fn a_full_queue_returns_the_command(on: On) {
     }
     drop(peer);
     server.stop();
+}
+
+/// The commands that were accepted before the stop are carried out, and no other ones.
+fn a_full_queue_does_not_prevent_a_stop(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let mut peer = Peer::open(server.addr);
+    let id = events.opened();
+    let held = server.hold();
+    for i in 0..COMMANDS_MAX as u32 {
+        let message = Bytes::copy_from_slice(&i.to_be_bytes());
+        server.remote.send(id, message).expect("room");
+    }
+    let none = Bytes::new();
+    let refused = |e| Err((e, none.clone()));
+    assert_eq!(
+        server.remote.send(id, none.clone()),
+        refused(RemoteError::Full)
+    );
+    assert_eq!(server.remote.stop(), Ok(()));
+    assert_eq!(server.remote.stop(), Ok(()), "the second one has no effect");
+    assert_eq!(
+        server.remote.send(id, none.clone()),
+        refused(RemoteError::Stopped)
+    );
+    drop(held);
+    for i in 0..COMMANDS_MAX as u32 {
+        assert_eq!(peer.message(), i.to_be_bytes());
+    }
+    assert_eq!(peer.next().close_code(), Some(1001));
+    drop(peer);
+    server.join();
+}
+
+/// The peer does not answer the Close, so that the reactor waits for it.
+fn a_stopping_reactor_accepts_no_commands(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let mut peer = Peer::open(server.addr);
+    let id = events.opened();
+    server.remote.stop().expect("a reactor that runs");
+    assert_eq!(peer.next().close_code(), Some(1001));
+    refuses_commands(&server, id);
+    assert_eq!(server.remote.stop(), Ok(()), "it has not ended");
+    let remote = server.remote.clone();
+    drop(peer);
+    server.join();
+    assert_eq!(remote.stop(), Err(RemoteError::Stopped));
+}
+
+fn a_reactor_that_stops_itself_accepts_no_commands(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let mut peer = Peer::open(server.addr);
+    let id = events.opened();
+    server.run(|hub| hub.stop());
+    assert_eq!(peer.next().close_code(), Some(1001));
+    until("the queue is closed", || {
+        server.remote.command(Box::new(|_| {})).is_err()
+    });
+    refuses_commands(&server, id);
+    drop(peer);
+    server.join();
+}
+
+fn refuses_commands(server: &Running<App>, id: ConnId) {
+    let remote = &server.remote;
+    let (e, _job) = remote.command(Box::new(|_| {})).expect_err("stopping");
+    assert_eq!(e, RemoteError::Stopped);
+    let message = Bytes::from_static(b"late");
+    assert_eq!(
+        remote.send(id, message.clone()),
+        Err((RemoteError::Stopped, message))
+    );
+    let later = Outgoing::at(server.addr, "ws://host/").expect("a URL");
+    assert_eq!(remote.connect(later), Err(RemoteError::Stopped));
+}
+
+/// A reactor that is dropped without a stop.
+#[test]
+fn a_remote_of_a_dropped_reactor_returns_errors() {
+    let (app, _events) = App::new();
+    let reactor = TokioReactor::new(app, options(calm())).expect("a reactor");
+    let remote = reactor.remote();
+    drop(reactor);
+    assert_eq!(remote.stop(), Err(RemoteError::Stopped));
 }
 
 fn other_threads_can_send_messages(on: On) {
@@ -327,7 +414,7 @@ fn a_command_sent_during_the_end_is_run_or_returned(on: On) {
     drop(peer);
     events.closed();
     let held = server.hold();
-    server.remote.stop().expect("room");
+    server.run(|hub| hub.stop());
     // More commands than the reactor runs in its last turn.
     for _ in 0..COMMANDS_MAX - 2 {
         server.run(|_| {});
@@ -371,10 +458,7 @@ fn a_command_accepted_during_the_end_is_run(on: On) {
                 }
             })
         });
-        while let Err(e) = reactor.remote.stop() {
-            assert_eq!(e, RemoteError::Full);
-            thread::yield_now();
-        }
+        assert_eq!(reactor.remote.stop(), Ok(()), "a full queue is no obstacle");
         let done = reactor.join().next;
         assert_eq!(threads.map(|t| t.join().expect("no panic")), done);
     }

@@ -320,7 +320,7 @@ fn commands_after_a_stop_are_answered(on: On) {
     let (listener, addr) = listener();
     let held = server.hold();
     let remote = server.remote.clone();
-    remote.stop().expect("room");
+    server.run(|hub| hub.stop());
     remote
         .connect(
             Outgoing::at(addr, "ws://localhost/")

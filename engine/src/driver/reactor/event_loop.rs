@@ -189,10 +189,9 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             busy |= self.accept(index, now);
         }
         for _ in 0..COMMANDS_PER_TURN_MAX {
-            let Some(command) = self.commands.pop() else {
+            if !self.next_command(now) {
                 break;
-            };
-            self.carry_out(command, now);
+            }
             busy = true;
         }
         if self.core.has_queued() {
@@ -203,6 +202,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             self.core.timeouts(now);
         }
         if self.core.is_stopping() {
+            self.commands.refuse_more();
             self.listeners.clear(); // the operating system refuses new connections from now on
         }
         busy
@@ -271,7 +271,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
                     Ok(()) => return Ok(None),
                     Err((e, back)) => {
                         stream = N::stream(back)?;
-                        // A reactor that has ended leaves the group. If the queue of a reactor is
+                        // A reactor that is stopping, or has ended, leaves the group. If the queue of a reactor is
                         // full, this reactor keeps the socket.
                         match e {
                             RemoteError::Stopped => drop(self.group.remove(index)),
@@ -296,6 +296,22 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         let (id, transport) = self.register(stream)?;
         self.core.insert_accepted(id, transport, Some(peer), now);
         Ok(())
+    }
+
+    /// Carries out the next command, or begins a stop that was requested after all commands in the
+    /// queue. Returns false if there is neither.
+    fn next_command(&mut self, now: Timestamp) -> bool {
+        // Read before the queue: the last command was accepted before the flag was set.
+        let stop = self.commands.signal.stop_requested();
+        if let Some(command) = self.commands.pop() {
+            self.carry_out(command, now);
+            return true;
+        }
+        let begins = stop && !self.core.is_stopping();
+        if begins {
+            self.core.stop();
+        }
+        begins
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
@@ -338,17 +354,12 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         self.commands.publish_connections(self.core.connections());
     }
 
-    /// Prepares a wait: from now on, a command wakes the reactor. Returns true if a command was in
-    /// the queue and was carried out; then do not wait, because there may be work.
+    /// Prepares a wait: from now on, a command or a stop wakes the reactor. Returns true if there was
+    /// one, and it was carried out; then do not wait, because there may be work.
     pub(super) fn park(&mut self, now: Timestamp) -> bool {
         self.publish_connections();
         self.commands.signal.park();
-        let command = self.commands.pop();
-        let found = command.is_some();
-        if let Some(command) = command {
-            self.carry_out(command, now);
-        }
-        found
+        self.next_command(now)
     }
 
     /// Handles the commands that are left in the queue, and returns the handler.

@@ -377,11 +377,15 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     debug_assert!(closed.is_ok(), "checked on the caller's thread");
                 }
             }
-            Command::Stop => self.common.stop = true,
             Command::Connect(_) | Command::Adopt(_) | Command::Accepted(..) => {
                 debug_assert!(false, "carried out by the event loop");
             }
         }
+    }
+
+    /// Begins the stop of the reactor: the next [`Self::run_queued`] closes the connections.
+    pub(crate) fn stop(&mut self) {
+        self.common.stop = true;
     }
 
     /// Fails a command that opens a connection, if the reactor is stopping. Returns other commands.

@@ -209,7 +209,7 @@ fn a_message_sent_in_stopping_precedes_the_close() {
             rig.readable();
         }
         rig.pipe.borrow_mut().written.clear();
-        rig.core.carry_out(Command::Stop, rig.now);
+        rig.core.stop();
         rig.serve();
         let written = std::mem::take(&mut rig.pipe.borrow_mut().written);
         let frames: &[(u8, usize)] = if closing {

@@ -97,7 +97,7 @@ fn a_stop_gives_up_what_is_not_open() {
     let transport = Fake(Rc::default());
     rig.core.insert_accepted(accepted, transport, None, rig.now);
     assert_eq!(rig.core.connections(), 3);
-    rig.core.carry_out(Command::Stop, rig.now);
+    rig.core.stop();
     rig.serve();
     assert_eq!(rig.core.connections(), 1, "the open one says goodbye");
     let later = Outgoing::at(([127, 0, 0, 1], 1).into(), "ws://host/").unwrap();

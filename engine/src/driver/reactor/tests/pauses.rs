@@ -71,7 +71,7 @@ fn a_stop_ends_a_pause() {
     rig.frame(2, b"behind");
     rig.readable();
     assert_eq!(rig.core.handler.messages.len(), 1);
-    rig.core.carry_out(Command::Stop, rig.now);
+    rig.core.stop();
     rig.serve();
     assert_eq!(rig.core.handler.messages, [&b"pause"[..], b"behind"]);
     rig.frame(8, &1001_u16.to_be_bytes());

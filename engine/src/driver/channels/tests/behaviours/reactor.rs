@@ -97,11 +97,10 @@ impl Reactor {
 impl Subject for Reactor {
     fn act(&mut self, act: Act) {
         let now = self.rig.now;
-        let command = match act {
-            Act::GoAway => Command::Stop,
-            act => Command::User(act),
-        };
-        self.rig.core.carry_out(command, now);
+        match act {
+            Act::GoAway => self.rig.core.stop(),
+            act => self.rig.core.carry_out(Command::User(act), now),
+        }
         self.rig.serve();
     }
 

@@ -14,7 +14,7 @@ use crate::config::{ConfigError, require, require_beside};
 use crate::driver::error::Error;
 use crate::driver::handler::Handler;
 use crate::driver::options::ReactorOptions;
-use crate::driver::remote::{Remote, RemoteError};
+use crate::driver::remote::Remote;
 use crate::driver::tune::{TuneReport, pin_current_thread};
 
 /// How accepted connections are distributed among the threads.
@@ -242,7 +242,7 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
 
     /// Stops the threads that run, and returns `error`, or else the first error of a thread.
     fn abort_start(self, error: Result<(), Error>) -> Error {
-        let _ = self.stop(); // the command queues of new threads are not full
+        self.stop();
         let ended = self.join();
         let nothing = || io::Error::other("the thread of a reactor ended before it served").into();
         error.and(ended.map(drop)).err().unwrap_or_else(nothing)
@@ -265,21 +265,10 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
         &self.remotes
     }
 
-    /// Stops all reactors, without waiting for their end: see [`Self::join`].
-    ///
-    /// # Errors
-    /// [`RemoteError::Full`] if the command queue of a reactor is full: try again. A reactor that
-    /// has already ended is no error.
-    pub fn stop(&self) -> Result<(), RemoteError> {
-        let full = self
-            .remotes
-            .iter()
-            .filter(|r| r.stop() == Err(RemoteError::Full))
-            .count();
-        if full > 0 {
-            Err(RemoteError::Full)
-        } else {
-            Ok(())
+    /// Stops all reactors, as [`Remote::stop`], without waiting for their end: see [`Self::join`].
+    pub fn stop(&self) {
+        for remote in &self.remotes {
+            let _ = remote.stop(); // fails only for a reactor that has ended
         }
     }
 
