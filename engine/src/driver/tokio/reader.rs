@@ -206,9 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             self.shared.gate.register(Side::Reader, cx.waker());
             if self.shared.gate.is_reader_notified() {
                 if notified {
-                    // A stream may wake a task at once that it answers with pending: tokio's
-                    // streams do when the task's budget is spent. Return, so that the next poll has
-                    // a new budget.
+                    // tokio's streams wake a task at once when its budget is spent. The next poll
+                    // has a new budget.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }

@@ -38,7 +38,8 @@ async fn a_ping_without_a_pong_ends_the_connection() {
     assert_about(began, 20 * SECOND);
     let mut close = Vec::new();
     peer.read_to_end(&mut close).await.unwrap();
-    assert_eq!(close[..4], [0x88, 2, 3, 233], "1001"); // no reason
+    assert_eq!(close[..4], [0x88, 17, 3, 233], "1001");
+    assert_eq!(close[4..19], *b"no Pong in time");
     assert_about(began, 30 * SECOND);
     // The application gets the failure at once, although the peer does not answer the Close.
     let (received, mut server) = serve.await.unwrap();
