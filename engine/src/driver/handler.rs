@@ -14,10 +14,11 @@ use super::socket::{PeerAddr, Socket};
 use super::timers_full::TimersFull;
 use super::transport::Transport;
 use super::tune::TuneReport;
+use super::verdict::Verdict;
 use crate::agreed::Agreed;
 use crate::conn::{Message, Outbox};
 use crate::error::{CloseCode, SendError};
-use crate::handshake::{Accept, HandshakeError, Refusal, Request};
+use crate::handshake::{HandshakeError, Request};
 use crate::payload::BinaryPayload;
 use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
@@ -28,68 +29,6 @@ use crate::time::{OptionalTimestamp, Timestamp};
 pub struct ConnId {
     pub(crate) index: u32,
     pub(crate) generation: u32,
-}
-
-/// The application's answer to an opening handshake, with an optional value for [`Handler::open`].
-///
-/// ```
-/// use tickwire::handshake::{Accept, Refusal};
-/// use tickwire::reactor::Verdict;
-///
-/// struct User(u64);
-///
-/// // Accept, without a value.
-/// let verdict: Verdict<User> = Verdict::default();
-/// // Accept, and pass the user to `open`.
-/// let verdict = Verdict::admit(User(17));
-/// // The same with a sub-protocol.
-/// let verdict = Verdict::from(Accept::new().subprotocol("ticks.v1")).with(User(17));
-/// // Refuse with 403.
-/// let verdict: Verdict<User> = Refusal::forbidden().into();
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Verdict<T = ()> {
-    /// Open the connection: answer 101, with the sub-protocol and headers of the [`Accept`]. The
-    /// value is passed to [`Handler::open`] as [`Opened::admitted`].
-    Accept(Accept, Option<T>),
-    /// Answer with this status, and close the connection.
-    Refuse(Refusal),
-}
-
-impl<T> Verdict<T> {
-    /// Accepts without a sub-protocol, and passes `value` to [`Handler::open`].
-    #[must_use]
-    pub fn admit(value: T) -> Self {
-        Self::Accept(Accept::new(), Some(value))
-    }
-
-    /// Adds `value` for [`Handler::open`] to [`Self::Accept`]. Does not change [`Self::Refuse`].
-    #[must_use]
-    pub fn with(self, value: T) -> Self {
-        match self {
-            Self::Accept(accept, _) => Self::Accept(accept, Some(value)),
-            refuse => refuse,
-        }
-    }
-}
-
-impl<T> Default for Verdict<T> {
-    fn default() -> Self {
-        Accept::new().into()
-    }
-}
-
-impl<T> From<Accept> for Verdict<T> {
-    fn from(accept: Accept) -> Self {
-        Self::Accept(accept, None)
-    }
-}
-
-impl<T> From<Refusal> for Verdict<T> {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refuse(refusal)
-    }
 }
 
 /// The properties of a connection that has just opened.
@@ -286,7 +225,7 @@ pub trait Handler: Sized {
     /// The reactor refused a client's opening handshake and sent an HTTP answer. Causes: the
     /// request broke a rule; [`Self::request`] accepted it with a sub-protocol that the client did
     /// not offer; or [`Self::request`] refused it without a header that the status requires
-    /// ([`Refusal::check`]).
+    /// ([`Refusal::check`](crate::handshake::Refusal::check)).
     fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {
         let _ = (peer, error);
     }

@@ -24,6 +24,8 @@ mod timers_full;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod transport;
 mod tune;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod verdict;
 
 #[cfg(feature = "axum")]
 pub use self::tokio::WebSocketUpgrade;
@@ -46,7 +48,7 @@ pub use channels::{
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
@@ -66,6 +68,8 @@ pub use tune::{
     KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,
 };
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use verdict::Verdict;
 
 #[cfg(feature = "tokio")]
 mod tokio;

@@ -4,9 +4,10 @@ use std::io;
 use std::vec::Vec;
 
 use super::super::error::Error;
-use super::super::handler::{ConnId, Ended, Opened, Verdict};
+use super::super::handler::{ConnId, Ended, Opened};
 use super::super::socket::PeerAddr;
 use super::super::tune::TuneReport;
+use super::super::verdict::Verdict;
 use super::cx::{ChannelCx, ChannelHub};
 use crate::handshake::{HandshakeError, Request};
 use crate::session::Stats;

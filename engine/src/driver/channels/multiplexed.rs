@@ -6,9 +6,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::error::Error;
-use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
 use super::super::socket::PeerAddr;
 use super::super::tune::TuneReport;
+use super::super::verdict::Verdict;
 use super::cx::{ChannelCx, ChannelHub};
 use super::dispatch::{dispatch, finish_call};
 use super::handler::ChannelHandler;

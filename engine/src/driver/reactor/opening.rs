@@ -7,9 +7,10 @@ use bytes::Bytes;
 
 use super::super::clock;
 use super::super::error::Error;
-use super::super::handler::{ConnId, Ended, Handler, Opened, Verdict};
+use super::super::handler::{ConnId, Ended, Handler, Opened};
 use super::super::socket::PeerAddr;
 use super::super::transport::{Read, Transport};
+use super::super::verdict::Verdict;
 use super::link::{Connecting, Link, Phase, Refusing};
 use super::{Core, READS_PER_TURN_MAX};
 use crate::error::Deadline;
