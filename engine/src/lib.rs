@@ -3,7 +3,7 @@
 //! ```toml
 //! [dependencies]
 //! tickwire = "0.1"
-//! tokio = { version = "1", features = ["rt", "macros"] }
+//! tokio = { version = "1", features = ["rt-multi-thread", "macros"] }
 //! ```
 //!
 //! A client:
