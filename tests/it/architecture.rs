@@ -20,7 +20,8 @@ struct Source {
 
 /// Files that may be longer than [`FILE_LINES_MAX`]. This list only shrinks.
 const LONG_FILES: &[&str] = &[];
-/// Functions, as `path::name`, that may be longer than [`FN_LINES_MAX`]. This list only shrinks.
+/// Functions, as `path::name`, that may be longer than [`FN_LINES_MAX`]: tables and reports, an entry
+/// per line. Code is cut instead.
 const LONG_FUNCTIONS: &[&str] = &[
     // A report, line by line.
     "benches/src/bin/compare/measure.rs::print",

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::refusal::Refusal;
-use super::response::Response;
+use super::response::{Response, ResponseKind};
+use crate::shown::shown;
 
 /// Why an opening handshake failed.
 ///
@@ -263,6 +264,9 @@ impl fmt::Display for HandshakeError {
                 }
                 if success {
                     return f.write_str("): check the path of the URL");
+                }
+                if let ResponseKind::Redirect { location, .. } = response.kind() {
+                    write!(f, ", with Location {}", shown(location.as_bytes()))?;
                 }
                 match response.shown_content() {
                     Some(content) => write!(f, ": {content}"),

@@ -44,7 +44,7 @@ fn other_responses_are_reported_with_their_head() {
         (
             "HTTP/1.1 302 Found",
             &["Location: /b", "Content-Length: 0"],
-            "the server refused: 302 Found",
+            "the server refused: 302 Found, with Location /b",
         ),
         (
             "HTTP/1.0 403 Forbidden",
