@@ -1,24 +1,22 @@
 //! nexus-web 0.8: its frame codec over mio. The shared receive buffer costs it a copy of what was
 //! read. The tokio variant does not have this copy.
 
-use std::io::Write as _;
-
 use anyhow::Result;
 use mio::net::TcpStream;
 use tickwire_benches::peers::NexusEcho;
 
-use super::{accept, raw, reactor};
+use super::accept::Opening;
+use super::{raw, reactor};
 
 pub(super) struct Session {
-    /// The request head until it is whole, then `None`.
-    head: Option<Vec<u8>>,
+    opening: Opening,
     echo: NexusEcho,
 }
 
 impl Session {
     pub(super) fn new() -> Self {
         Session {
-            head: Some(Vec::new()),
+            opening: Opening::default(),
             echo: NexusEcho::default(),
         }
     }
@@ -26,12 +24,7 @@ impl Session {
 
 impl reactor::Session for Session {
     fn input(&mut self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
-        if let Some(head) = &mut self.head {
-            head.extend_from_slice(bytes);
-            if let Some(response) = accept::respond(head)? {
-                stream.write_all(response.as_bytes())?;
-                self.head = None;
-            }
+        if self.opening.take(stream, bytes)? {
             return Ok(());
         }
         self.echo.input(bytes)?;

@@ -18,7 +18,7 @@ use sockudo_ws::utf8::validate_utf8;
 use sockudo_ws::{Config, Message, OpCode, RECV_BUFFER_SIZE, RawMessage, Role};
 use tokio::net::TcpStream;
 
-use super::accept;
+use super::accept::Opening;
 use super::reactor;
 
 /// Segments given to one vectored write: two per large message, 32 messages.
@@ -52,15 +52,14 @@ pub(super) async fn protocol(stream: TcpStream) -> Result<()> {
 /// `Protocol` over mio. The shared receive buffer costs it a copy of what was read (safe code
 /// cannot read into a `BytesMut` past its length). The tokio variant does not have this copy.
 pub(super) struct Session {
-    /// The request head until it is whole, then `None`.
-    head: Option<Vec<u8>>,
+    opening: Opening,
     echo: Echo,
 }
 
 impl Session {
     pub(super) fn new() -> Self {
         Session {
-            head: Some(Vec::new()),
+            opening: Opening::default(),
             echo: Echo::new(),
         }
     }
@@ -68,12 +67,7 @@ impl Session {
 
 impl reactor::Session for Session {
     fn input(&mut self, stream: &mut MioStream, bytes: &[u8]) -> Result<()> {
-        if let Some(head) = &mut self.head {
-            head.extend_from_slice(bytes);
-            if let Some(response) = accept::respond(head)? {
-                stream.write_all(response.as_bytes())?;
-                self.head = None;
-            }
+        if self.opening.take(stream, bytes)? {
             return Ok(());
         }
         self.echo.input.extend_from_slice(bytes);
